@@ -1,0 +1,1 @@
+"""hypocenter.probes.fx."""

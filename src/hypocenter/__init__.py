@@ -1,0 +1,1 @@
+"""hypocenter finds where a neural network's training goes wrong."""
