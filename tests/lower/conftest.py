@@ -1,0 +1,81 @@
+"""Sample programs whose comments say where each layer is defined."""
+
+import importlib.util
+import itertools
+import re
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from hypocenter.ir.site import Site
+
+SAMPLES = Path(__file__).parent / "samples"
+MARKER = re.compile(r"# (site|end): (.*?)(?:  # noqa.*)?$")
+ENTRY = re.compile(r"(?P<paths>[\w., ]+) @ (?P<text>.*?)(?: \[(?P<answer>range|none)\])?$")
+
+
+@dataclass
+class Expected:
+    """The span that a marker gives for a path, and what the source alone can tell of it: exact, range or none."""
+
+    site: Site
+    answer: str
+
+
+def expectations(file: Path) -> dict[str, Expected]:
+    """`# site: path, path @ text; …` underlines `text` in its line; `# end: path @ text` ends that span there."""
+    found: dict[str, Expected] = {}
+    for number, line in enumerate(file.read_text().splitlines(), 1):
+        for kind, entries in MARKER.findall(line):
+            code = line[: line.index(f"# {kind}: ")]
+            for entry in entries.split("; "):
+                match = ENTRY.fullmatch(entry.strip())
+                assert match, f"bad marker in {file}:{number}: {entry!r}"
+                start = code.index(match["text"])
+                for path in match["paths"].split(", "):
+                    name = "" if path == "." else path
+                    end = start + 1 + len(match["text"])
+                    if kind == "site":
+                        site = Site(str(file), number, None, start + 1, end)
+                        found[name] = Expected(site, match["answer"] or "exact")
+                    else:
+                        first = found[name].site
+                        found[name].site = Site(first.file, first.line, number, first.column, end)
+    return found
+
+
+_serial = itertools.count()
+
+
+def load(file: Path) -> ModuleType:
+    """A fresh import of a sample, as the user's module."""
+    name = f"sample_{file.stem}_{next(_serial)}"
+    spec = importlib.util.spec_from_file_location(name, file)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture
+def load_sample():
+    before = set(sys.modules)
+    yield load
+    for name in set(sys.modules) - before:
+        if name.startswith("sample_"):
+            del sys.modules[name]
+
+
+@pytest.fixture
+def expected_sites():
+    return expectations
+
+
+@pytest.fixture(params=sorted(SAMPLES.glob("*.py")), ids=lambda path: path.stem)
+def sample(request):
+    return request.param
