@@ -84,16 +84,13 @@ class Recorder:
         self._forgets = False  # closed, or in a forked process
         self._full: Buffer | None = None
         self._spare: Buffer | None = Buffer(CAPACITY, self._sink.first + 1)
-        self._use(Buffer(CAPACITY, self._sink.first))
+        self._buffer = Buffer(CAPACITY, self._sink.first)
+        self.keys, self.values, self._raw = self._buffer.keys, self._buffer.values, self._buffer.raw
+        self._next = 0  # rows of the buffer that were asked for
+        self._mark = 0  # those among them that are older than one period
         if self._sink.folder is not None:
             lifetime.register(self)
             threading.Thread(target=self._run, name="hypocenter-recorder", daemon=True).start()
-
-    def _use(self, buffer: Buffer) -> None:
-        self._buffer = buffer
-        self.keys, self.values, self._raw = buffer.keys, buffer.values, buffer.raw
-        self._next = 0
-        self._mark = 0  # rows that are older than one period
 
     @property
     def folder(self) -> Path | None:
@@ -227,10 +224,12 @@ class Recorder:
             with self._io:
                 self._ship_full()
         with self._turn:
-            spare, self._spare, self._full = self._spare, None, self._buffer
+            spare = self._spare
             if spare is None:
                 raise AssertionError("no spare buffer after the full one was written")
-            self._use(spare)
+            # No call between these: Python delivers Ctrl-C at calls, and they must change together.
+            self._full, self._spare, self._buffer, self._next, self._mark = self._buffer, None, spare, 0, 0
+            self.keys, self.values, self._raw = spare.keys, spare.values, spare.raw
 
     def _run(self) -> None:
         while not self._stop.wait(PERIOD):

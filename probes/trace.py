@@ -34,7 +34,7 @@ class Table:
     * `norm`: sqrt(sumsq), the Euclidean norm of the finite values.
     """
 
-    def __init__(self, keys: NDArray[np.void], values: NDArray[np.float64], names: NDArray[np.str_]) -> None:
+    def __init__(self, keys: NDArray[np.void], values: NDArray[np.float64], names: NDArray[np.object_]) -> None:
         self._keys = keys
         self._values = values
         self._names = names
@@ -130,7 +130,7 @@ class Trace:
         self.thinned = thinned
         self._keys = keys
         self._values = values
-        self._names = np.array(subjects, np.str_)
+        self._names = np.array(subjects, np.object_)
         self._numbers = {name: i for i, name in enumerate(subjects)}
 
     @classmethod
