@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from hypocenter.errors import BadRunError
 from hypocenter.probes import store
 from hypocenter.probes.schema import INDEX, KEYS, Phase
-from hypocenter.probes.thinning import Keeper, nonfinite
+from hypocenter.probes.thinning import Keeper
 
 #: Rows that a loaded trace holds at most: 4 million rows of 180 bytes, 755 MB.
 LOADED_ROWS: Final = 1 << 22
@@ -34,10 +34,17 @@ class Table:
     * `norm`: sqrt(sumsq), the Euclidean norm of the finite values.
     """
 
-    def __init__(self, keys: NDArray[np.void], values: NDArray[np.float64], names: NDArray[np.object_]) -> None:
-        self._keys = keys
-        self._values = values
+    def __init__(
+        self,
+        keys: NDArray[np.void],
+        values: NDArray[np.float64],
+        names: NDArray[np.object_],
+        rows: NDArray[np.int64] | None = None,
+    ) -> None:
+        self._keys = keys if rows is None else keys[rows]
+        self._values = values  # of the whole trace: a question needs few of its columns
         self._names = names
+        self._rows: NDArray[np.int64] | slice = slice(None) if rows is None else rows
 
     def __len__(self) -> int:
         return len(self._keys)
@@ -45,7 +52,7 @@ class Table:
     def __getitem__(self, column: str) -> NDArray[Any]:
         found: NDArray[Any]
         if column in INDEX:
-            found = self._values[:, INDEX[column]]
+            found = self._values[self._rows, INDEX[column]]
         elif column == "subject":
             found = self._names[self._keys["subject"]]
         elif column in KEYS:
@@ -69,7 +76,12 @@ class Table:
 
     def where(self, mask: NDArray[np.bool_]) -> "Table":
         """The rows of a bool[len(self)] mask."""
-        return Table(self._keys[mask], self._values[mask], self._names)
+        return Table(self._keys[mask], self.figures()[mask], self._names)
+
+    def figures(self) -> NDArray[np.float64]:
+        """float64[len(self), WIDTH], every statistic and extra in the order of `schema.INDEX`."""
+        figures: NDArray[np.float64] = self._values[self._rows]
+        return figures
 
 
 def _mean(table: Table) -> NDArray[np.float64]:
@@ -92,7 +104,7 @@ def _std(table: Table) -> NDArray[np.float64]:
 
 
 _DERIVED: Final[dict[str, Callable[[Table], NDArray[np.float64]]]] = {
-    "nonfinite": lambda table: nonfinite(table._values),
+    "nonfinite": lambda table: np.asarray(table["nan"] + table["posinf"] + table["neginf"]),
     "finite": lambda table: np.asarray(table["count"] - table["nonfinite"]),
     "mean": _mean,
     "rms": _rms,
@@ -195,22 +207,19 @@ class Trace:
     ) -> Table:
         """The rows that meet every condition given, by step and in recording order; none for an unknown subject."""
         rows = self._rows(phase, subject)
+        steps = self._keys["step"]
         if step is not None:
-            steps = self._keys["step"]
-            if isinstance(rows, slice):
-                rows = slice(*np.searchsorted(steps, [step, step + 1]))
-            else:
-                start, stop = np.searchsorted(steps[rows], [step, step + 1])
-                rows = rows[start:stop]
-        keys, values = self._keys[rows], self._values[rows]
+            start, stop = np.searchsorted(steps if rows is None else steps[rows], [step, step + 1])
+            rows = np.arange(start, stop) if rows is None else rows[start:stop]
         if training is not None:
-            mask = keys["training"] == training
-            keys, values = keys[mask], values[mask]
-        return Table(keys, values, self._names)
+            mask = self._keys["training"] == training if rows is None else self._keys["training"][rows] == training
+            rows = np.flatnonzero(mask) if rows is None else rows[mask]
+        return Table(self._keys, self._values, self._names, rows)
 
-    def _rows(self, phase: Phase | None, subject: str | None) -> slice | NDArray[np.int64]:
+    def _rows(self, phase: Phase | None, subject: str | None) -> NDArray[np.int64] | None:
+        """Indices of rows, ascending; None for all."""
         if subject is None:
-            return slice(None) if phase is None else self._of_phase(phase)
+            return None if phase is None else self._of_phase(phase)
         number = self._numbers.get(subject)
         if number is None:
             return np.zeros(0, np.int64)
@@ -233,10 +242,11 @@ class Trace:
         if len(first) == len(steps):
             return steps, table
         if phase in _STATES:
-            last = np.append(first[1:], len(steps)) - 1
-            merged = Table(table._keys[last], table._values[last], self._names)
+            chosen = np.append(first[1:], len(steps)) - 1
+            figures = table.figures()[chosen]
         else:
-            merged = Table(table._keys[first], _merge(table._values, first), self._names)
+            chosen, figures = first, _merge(table.figures(), first)
+        merged = Table(table._keys[chosen], figures, self._names)
         return merged["step"], merged
 
 
