@@ -1,0 +1,147 @@
+"""A PyTorch program under observation: the graph, the recorder and the observer, put together."""
+
+import contextlib
+import copy
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import torch
+from torch import nn
+
+from hypocenter.ir.graph import IR
+from hypocenter.ir.site import Site
+from hypocenter.kernels import Kernels
+from hypocenter.lower.fx.builder import GraphBuilder, Planned
+from hypocenter.lower.fx.coverage import coverage
+from hypocenter.probes.fx import patches
+from hypocenter.probes.fx.interception import Everywhere, intercept, release
+from hypocenter.probes.fx.meter import Meter, Probe
+from hypocenter.probes.fx.observer import Observer
+from hypocenter.probes.recorder import Recorder
+from hypocenter.probes.schedule import Schedule
+
+Definition = Callable[[nn.Module, str], Site | None]
+Plan = Callable[[IR, str], Planned]
+
+
+class Live:
+    """Everything that watches one program, or one model in it.
+
+    Args:
+        recorder: Where rows and events go.
+        kernels: How tensors are measured.
+        schedule: When everything is measured.
+        plan: Which values get a probe.
+        definition: Where modules were constructed.
+        name_root: Names a second and further model.
+        owner_of_root: The module that holds a module that was called at top level.
+        meter: What reads the tensors; a `Meter` on `recorder` and `kernels` unless given.
+    """
+
+    def __init__(
+        self,
+        recorder: Recorder,
+        kernels: Kernels,
+        schedule: Schedule,
+        plan: Plan,
+        definition: Definition,
+        name_root: Callable[[nn.Module], str] = lambda module: type(module).__name__.lower(),
+        owner_of_root: Callable[[nn.Module], nn.Module] = lambda module: module,
+        meter: Meter | None = None,
+    ) -> None:
+        self.recorder = recorder
+        self.builder = GraphBuilder(recorder.subject, definition, plan)
+        meter = meter or Meter(recorder, kernels)
+        self.observer = Observer(meter, self.builder, schedule, name_root, owner_of_root)
+        self._everywhere: Everywhere | None = None
+
+    @property
+    def ir(self) -> IR:
+        """The graph so far."""
+        return self.builder.ir
+
+    def start(self, model: nn.Module | None = None) -> None:
+        """Watch `model`, or every model of the process."""
+        if model is not None:
+            self.observer.watch(model)
+        patches.add(self.observer.training)
+        self.observer.start()
+        if model is None:
+            self._everywhere = Everywhere(self.observer)
+            self._everywhere.start()
+        else:
+            intercept(self.observer, model)
+
+    def stop(self, model: nn.Module | None = None) -> None:
+        """Stop watching and leave PyTorch and the model as they were."""
+        if model is not None:
+            release(model)
+        if self._everywhere is not None:
+            self._everywhere.stop()
+            self._everywhere = None
+        patches.discard(self.observer.training)
+        self.observer.stop()
+
+    def coverage(self) -> dict[str, Any]:
+        """The `coverage` object of the report."""
+        return coverage(self.builder, self.observer.registry)
+
+    def counters(self) -> dict[str, int]:
+        """How often what happened: the data of the `counters` event."""
+        return dict(self.observer.training.counters)
+
+
+class _Deaf(Meter):
+    """Reads nothing: for building the graph alone."""
+
+    def value(self, tensor: torch.Tensor, probe: Probe, phase: int) -> bool:
+        """Read nothing."""
+        del tensor, probe, phase
+        return False
+
+
+def lower_module(model: nn.Module, example_inputs: Any, kernels: Kernels, plan: Plan, definition: Definition) -> IR:
+    """Run a model once on example inputs and return its graph.
+
+    The model runs in the mode in which it is; buffers and the states of the random generators are put back.
+
+    Args:
+        model: The model.
+        example_inputs: A tensor, a tuple of positional or a mapping of keyword arguments.
+        kernels: Unused by a run that measures nothing, but part of every observer.
+        plan: Which values would get a probe (they do not).
+        definition: Where modules were constructed.
+
+    Raises:
+        Exception: whatever the model's forward raises.
+    """
+    recorder = Recorder(None)
+    live = Live(recorder, kernels, Schedule(), plan, definition, meter=_Deaf(recorder, kernels))
+    args: tuple[Any, ...] = ()
+    kwargs: dict[str, Any] = {}
+    if isinstance(example_inputs, dict):
+        kwargs = example_inputs
+    else:
+        args = example_inputs if isinstance(example_inputs, tuple) else (example_inputs,)
+    with _undisturbed(model), torch.enable_grad():
+        live.start(model)
+        try:
+            model(*args, **kwargs)
+        finally:
+            live.stop(model)
+    return live.ir
+
+
+@contextlib.contextmanager
+def _undisturbed(model: nn.Module) -> Iterator[None]:
+    """Put buffers and random states back at the end."""
+    buffers = {name: copy.deepcopy(buffer.detach()) for name, buffer in model.named_buffers()}
+    devices = range(torch.cuda.device_count() if torch.cuda.is_available() else 0)
+    try:
+        with torch.random.fork_rng(devices):
+            yield
+    finally:
+        with torch.no_grad():
+            for name, buffer in model.named_buffers():
+                if name in buffers and buffers[name].shape == buffer.shape:
+                    buffer.copy_(buffers[name])

@@ -1,0 +1,159 @@
+"""What happens the first time: names for tensors from outside, and nodes for calls that were not seen before."""
+
+import sys
+from collections.abc import Mapping
+from types import CodeType, FrameType
+from typing import Any
+
+import torch
+from torch import nn
+
+from hypocenter.probes.fx.calls import Call, Graph, Node
+from hypocenter.probes.fx.flow import Flow
+from hypocenter.probes.fx.functions import configuration, constants, in_place
+from hypocenter.probes.fx.meter import Meter, Probe
+from hypocenter.probes.fx.registry import Known, Registry, Root, joined
+from hypocenter.probes.fx.tensors import FLOATING, describe, named_tensors, tensors_in
+from hypocenter.probes.schema import Phase
+
+#: How often inputs and targets are described in full; after that only their statistics are recorded.
+DESCRIBED_BATCHES = 3
+
+
+class Growth:
+    """Names values and adds nodes.
+
+    Args:
+        meter: Measures inputs and targets.
+        graph: Grows.
+        registry: The known models.
+        flow: Which value each live tensor is.
+
+    Attributes:
+        reshaped: An input of this forward pass came in another shape than before, so that values may have too.
+    """
+
+    def __init__(self, meter: Meter, graph: Graph, registry: Registry, flow: Flow) -> None:
+        self.reshaped = False
+        self._meter = meter
+        self._graph = graph
+        self._registry = registry
+        self._flow = flow
+        self._described: dict[str, int] = {}
+        self._shapes: dict[str, tuple[int, ...]] = {}
+
+    def learn_parameter(self, tensor: torch.Tensor, name: str) -> None:
+        """Give a parameter its name in the graph and in the trace."""
+        self._registry.add_parameter(tensor, name, Probe(self._meter.recorder.subject(name)))
+        self._flow.set(tensor, name)
+        self._graph.new_parameter(name, tensor)
+
+    def name_inputs(self, known: Known, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
+        """Name and measure what a model is called with; what another model made keeps its name."""
+        for label, tensor in named_tensors(args, kwargs, known.root.forward_names):
+            if self._flow.name(tensor) is None:
+                self.name_input(joined(known.path, label), tensor, "input")
+
+    def name_input(self, name: str, tensor: torch.Tensor, role: str) -> str:
+        """Name a tensor that comes from outside, describe its first batches and measure it."""
+        value = self._graph.new_input(name, tensor, role)
+        shape = tuple(tensor.shape)
+        self.reshaped |= self._shapes.setdefault(value, shape) != shape
+        self._shapes[value] = shape
+        self._flow.set(tensor, value)
+        seen = self._described.get(value, 0)
+        if seen < DESCRIBED_BATCHES:
+            self._described[value] = seen + 1
+            self._meter.recorder.event("data", subject=value, role=role, **describe(tensor))
+        if tensor.dtype in FLOATING:
+            phase = Phase.INPUT if role == "input" else Phase.TARGET
+            self._meter.value(tensor, Probe(self._meter.recorder.subject(value)), phase)
+        return value
+
+    def note_outputs(self, root: Root, out: Any) -> None:
+        """Mark what a model returned."""
+        for tensor in tensors_in(out):
+            name = self._flow.name(tensor)
+            if name is None:
+                continue
+            if name not in root.outputs:
+                root.outputs.add(name)
+                self._graph.new_output(name)
+
+    def function(
+        self,
+        name: str,
+        scope: str | None,
+        repeat: int,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        outputs: tuple[torch.Tensor, ...],
+        caller: FrameType,
+    ) -> Node | None:
+        """The node of a function call, or None when no data of a model goes into it. `scope` is None outside models."""
+        inputs = [*tensors_in(args), *tensors_in(kwargs)]
+        names = [self._flow.name(tensor) for tensor in inputs]
+        for i, tensor in enumerate(inputs):  # a program may have parameters of its own, outside of any module
+            if names[i] is None and tensor.requires_grad and tensor.is_leaf:
+                names[i] = self._stray_parameter(tensor)
+        if not outputs or not any(names):
+            return None
+        if any(out is tensor for out in outputs for tensor in inputs) and not in_place(name, kwargs):
+            return None
+        targets = () if scope is not None else self._targets(inputs, names)
+        call = Call(
+            name, scope or "", None, None, repeat, scope is not None, tuple(names), tuple(inputs), (), outputs,
+            constants(args, kwargs), caller,
+        )  # fmt: skip
+        return self._grow(call, targets, caller.f_code)
+
+    def layer(
+        self,
+        module: nn.Module,
+        known: Known,
+        scope: str | None,
+        repeat: int,
+        inputs: list[torch.Tensor],
+        outputs: tuple[torch.Tensor, ...],
+        whole: str | None,
+    ) -> Node:
+        """The node of a module call. `scope` is None outside models."""
+        names = [self._flow.name(tensor) for tensor in inputs]
+        found = [self._registry.parameter(parameter) for parameter in module.parameters()]
+        parameters = tuple(parameter.name for parameter in found if parameter is not None)
+        inside = scope is not None or bool(parameters)
+        targets = () if inside else self._targets(inputs, names)
+        call = Call(
+            type(module).__name__, scope or "", known.path, module, repeat, inside,
+            tuple(names), tuple(inputs), parameters, outputs, configuration(module), sys._getframe(1), whole,
+        )  # fmt: skip
+        return self._grow(call, targets)
+
+    def measure_targets(self, node: Node, inputs: list[torch.Tensor]) -> None:
+        """Name and measure the targets among the inputs of a call that was seen before."""
+        for place, value in node.targets:
+            if place < len(inputs) and self._flow.name(inputs[place]) is None:
+                self.name_input(value, inputs[place], "target")
+
+    def _targets(self, inputs: list[torch.Tensor], names: list[str | None]) -> tuple[tuple[int, str], ...]:
+        """Outside of models, a tensor of unknown origin beside outputs of its batch size is what they should become.
+
+        Fills `names` in and returns the places of the targets.
+        """
+        batch = {tensor.shape[0] for tensor, name in zip(inputs, names, strict=True) if name and tensor.dim()}
+        found: list[tuple[int, str]] = []
+        for i, tensor in enumerate(inputs):
+            if names[i] is None and tensor.dim() and tensor.shape[0] in batch:
+                names[i] = self.name_input("target", tensor, "target")
+                found.append((i, names[i] or ""))
+        return tuple(found)
+
+    def _stray_parameter(self, tensor: torch.Tensor) -> str:
+        name = f"parameter{sum(1 for _ in self._registry.parameters())}"
+        self.learn_parameter(tensor, name)
+        return name
+
+    def _grow(self, call: Call, targets: tuple[tuple[int, str], ...], *keep: CodeType) -> Node:
+        node = self._graph.grow(call)
+        node.targets, node.keep = targets, keep
+        return node

@@ -1,0 +1,159 @@
+"""The probe itself: reads one tensor and writes one row of the trace."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from hypocenter.kernels import Kernels
+from hypocenter.probes.fx import device
+from hypocenter.probes.fx.tensors import FLOATING, as_array, plain
+from hypocenter.probes.recorder import Recorder
+from hypocenter.probes.schema import INDEX, Phase
+
+_UNITS, _DEAD, _SATURATED = INDEX["units"], INDEX["dead_units"], INDEX["saturated_units"]
+_RELEVANCE, _SPREAD = INDEX["relevance"], INDEX["spread"]
+_NAN, _POSINF, _NEGINF = INDEX["nan"], INDEX["posinf"], INDEX["neginf"]
+
+
+@dataclass(slots=True)
+class Probe:
+    """What is measured of one value.
+
+    Args:
+        subject: Index of the value's name in the recorder.
+        low: Values at or below count as saturated.
+        high: Values at or above count as saturated.
+        axis: The unit axis when per-unit counts are wanted.
+    """
+
+    subject: int
+    low: float = -np.inf
+    high: float = np.inf
+    axis: int | None = None
+    zeros: NDArray[np.int64] | None = None
+    saturated: NDArray[np.int64] | None = None
+
+
+def refusal(tensor: torch.Tensor) -> str | None:
+    """Why this tensor cannot be measured, as a sentence; None when it can."""
+    if tensor.dtype not in FLOATING:
+        return f"its output is {tensor.dtype}, not a floating-point tensor"
+    if not plain(tensor):
+        return f"its output is a {type(tensor).__name__} with layout {tensor.layout}, which has no plain memory to read"
+    return None
+
+
+class Meter:
+    """Measures tensors into a recorder: on the CPU with the kernels, elsewhere where the tensor lives.
+
+    `full` False makes it a NaN/Inf guard: nothing is written unless a value is not finite.
+    """
+
+    def __init__(self, recorder: Recorder, kernels: Kernels) -> None:
+        self.recorder = recorder
+        self.kernels = kernels
+        self.pending = device.Pending()
+        self.full = True
+        self.fired = False
+        self.step = 0
+        self.call = 0
+        self.training = False
+
+    def begin(self, step: int, call: int, training: bool, full: bool) -> None:
+        """Rows from now on belong to this forward pass."""
+        self.step, self.call, self.training, self.full = step, call, training, full
+        self.recorder.begin(step, call, training)
+
+    def value(self, tensor: torch.Tensor, probe: Probe, phase: int) -> bool:
+        """Measure one tensor; True when it holds NaN or an infinity (unknown, so False, off the CPU)."""
+        if tensor.device.type != "cpu":
+            self._on_device(tensor, probe, phase)
+            return False
+        x = as_array(tensor)
+        dtype = "bfloat16" if tensor.dtype is torch.bfloat16 else None
+        if not self.full and not self.kernels.nonfinite(x, dtype):
+            return False
+        row = self.recorder.row(probe.subject, phase)
+        if probe.axis is None or x.ndim == 0 or not -x.ndim <= probe.axis < x.ndim:
+            self.kernels.statistics(x, row, probe.low, probe.high, dtype)
+        else:
+            self._units(x, row, probe, dtype)
+        return self._judge(row)
+
+    def gradient(self, gradient: torch.Tensor, activation: torch.Tensor | None, probe: Probe) -> None:
+        """Measure the gradient of a value, with its relevance where the activation is still as it was."""
+        if gradient.dtype not in FLOATING or not plain(gradient):
+            return
+        if gradient.device.type != "cpu":
+            vector = device.statistics(gradient, probe.low, probe.high)
+            if activation is not None and activation.shape == gradient.shape:
+                device.relevance(gradient, activation, vector)
+            self._keep(vector, probe.subject, Phase.BACKWARD)
+            return
+        g = as_array(gradient)
+        dtype = "bfloat16" if gradient.dtype is torch.bfloat16 else None
+        if not self.full and not self.kernels.nonfinite(g, dtype):
+            return
+        row = self.recorder.row(probe.subject, Phase.BACKWARD)
+        if activation is None or activation.shape != gradient.shape or activation.dtype != gradient.dtype:
+            self.kernels.statistics(g, row, dtype=dtype)
+        else:
+            both = row[_RELEVANCE : _RELEVANCE + 2]
+            self.kernels.gradient_statistics(g, as_array(activation), row, both, dtype)
+        self._judge(row)
+
+    def spread(self, output: torch.Tensor, subject: int, phase: int) -> None:
+        """Measure a model output with its spread: the largest, over features, of max minus min over the batch."""
+        if output.device.type != "cpu" or output.dim() == 0:
+            return
+        row = self.recorder.row(subject, phase)
+        dtype = "bfloat16" if output.dtype is torch.bfloat16 else None
+        self.kernels.statistics(as_array(output), row, dtype=dtype)
+        if output.shape[0] > 1 and output.numel():
+            flat = output.detach().flatten(1) if output.dim() > 1 else output.detach()
+            low, high = flat.aminmax(dim=0)
+            row[_SPREAD] = float((high - low).max())
+
+    def flush(self) -> None:
+        """Fetch what is still on devices; called at the end of each step."""
+        if self.pending.keys:
+            for key, vector in self.pending.fetch():
+                self.recorder.begin(key.step, key.call, key.training)
+                row = self.recorder.row(key.subject, key.phase)
+                row[:] = vector.numpy()
+                self._judge(row)
+            self.recorder.begin(self.step, self.call, self.training)
+
+    def _judge(self, row: NDArray[np.float64]) -> bool:
+        bad = bool(row[_NAN] or row[_POSINF] or row[_NEGINF])
+        self.fired |= bad
+        return bad
+
+    def _units(self, x: NDArray[Any], row: NDArray[np.float64], probe: Probe, dtype: str | None) -> None:
+        axis = probe.axis or 0
+        units = x.shape[axis]
+        if probe.zeros is None or probe.saturated is None or len(probe.zeros) != units:
+            probe.zeros, probe.saturated = np.zeros(units, np.int64), np.zeros(units, np.int64)
+        zeros, saturated = probe.zeros, probe.saturated
+        zeros.fill(0)
+        saturated.fill(0)
+        self.kernels.unit_statistics(x, row, probe.low, probe.high, axis, zeros, saturated, dtype)
+        row[_UNITS] = units
+        if units and x.size:
+            each = x.size // units
+            row[_DEAD] = np.count_nonzero(zeros == each)
+            row[_SATURATED] = np.count_nonzero(saturated == each)
+
+    def _on_device(self, tensor: torch.Tensor, probe: Probe, phase: int) -> None:
+        vector = device.statistics(tensor, probe.low, probe.high)
+        if probe.axis is not None and -tensor.dim() <= probe.axis < tensor.dim():
+            device.unit_counts(tensor, probe.axis, probe.low, probe.high, vector)
+        self._keep(vector, probe.subject, phase)
+
+    def _keep(self, vector: torch.Tensor, subject: int, phase: int) -> None:
+        self.pending.add(device.Key(self.step, self.call, self.training, subject, phase), vector)
+        if len(self.pending.keys) >= device.MAX_PENDING:
+            self.flush()

@@ -1,0 +1,261 @@
+"""Watches a program run: every layer and every function between layers, as it is executed.
+
+Calls of modules reach `Observer.module_call` in one of two ways (`probes.fx.interception`); calls of functions reach
+`_Mode`. Both end in `_executed`, which names the outputs, adds a node to the graph the first time, and lets the meter
+read the outputs every time. Nothing that the program computes is touched: tensors are read in place, gradients by
+hooks that return nothing.
+"""
+
+import sys
+import threading
+from collections.abc import Callable
+from functools import partial
+from types import FrameType
+from typing import Any
+
+import torch
+from torch import nn
+from torch.overrides import TorchFunctionMode
+
+from hypocenter.ir.frames import Owner, owner_of
+from hypocenter.probes.fx import stack
+from hypocenter.probes.fx.calls import MAX_REPEATS, Graph, Node
+from hypocenter.probes.fx.flow import Flow
+from hypocenter.probes.fx.functions import function_name
+from hypocenter.probes.fx.growth import Growth
+from hypocenter.probes.fx.meter import Meter, Probe
+from hypocenter.probes.fx.registry import Known, Registry, Root, fused_in_eval, is_compiled, joined
+from hypocenter.probes.fx.tensors import FLOATING, plain, tensors_in
+from hypocenter.probes.fx.training import Training
+from hypocenter.probes.schedule import Schedule
+from hypocenter.probes.schema import Phase
+
+PlaceKey = tuple[str | None, Callable[..., Any], int, int]
+
+
+class _Mode(TorchFunctionMode):
+    """Hands every call of PyTorch's functions to the observer."""
+
+    def __init__(self, observer: "Observer") -> None:
+        super().__init__()
+        self.observer = observer
+
+    def __torch_function__(
+        self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        """Run the function as it is and look at what it returned."""
+        out = func(*args, **kwargs) if kwargs else func(*args)
+        if isinstance(out, (torch.Tensor, tuple, list)) and not torch.compiler.is_compiling():
+            self.observer.function_called(func, args, kwargs, out, sys._getframe(1))
+        return out
+
+
+class Observer:
+    """Watches models and what is done with their outputs, in the thread that created it.
+
+    Args:
+        meter: Measures tensors.
+        graph: Grows the IR and says which values get a probe.
+        schedule: When everything is measured.
+        name_root: Names a model that was met without a name.
+        owner_of_root: Finds the module that holds a module met at top level, or returns it as it is.
+    """
+
+    def __init__(
+        self,
+        meter: Meter,
+        graph: Graph,
+        schedule: Schedule,
+        name_root: Callable[[nn.Module], str] = lambda module: type(module).__name__,
+        owner_of_root: Callable[[nn.Module], nn.Module] = lambda module: module,
+    ) -> None:
+        self.meter = meter
+        self.graph = graph
+        self.schedule = schedule
+        self.registry = Registry()
+        self.flow = Flow()
+        self.mode = _Mode(self)
+        self.growth = Growth(meter, graph, self.registry, self.flow)
+        self.training = Training(self)
+        self.enabled = True
+        self._name_root = name_root
+        self._owner_of_root = owner_of_root
+        self._thread = threading.get_ident()
+        self._scopes: list[Known] = []
+        self._indivisible = 0
+        self._repeats: dict[Any, int] = {}
+        self._places: dict[PlaceKey, dict[int, Node]] = {}
+        self._names: dict[Callable[..., Any], str | None] = {}
+
+    # -- lifecycle ---------------------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Begin to watch functions called in this thread."""
+        stack.push_bottom(self.mode)
+
+    def stop(self) -> None:
+        """Stop watching; what is still on a device is fetched."""
+        self.enabled = False
+        stack.remove(self.mode)
+        self.training.finish()
+        self.meter.flush()
+
+    def suspended(self) -> stack.Suspended:
+        """A context in which PyTorch does not know of the observer."""
+        return stack.Suspended(self.mode)
+
+    # -- modules -----------------------------------------------------------------------------------------------
+
+    def module_call(
+        self, module: nn.Module, run: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Any:
+        """Run `module` through `run` and watch it."""
+        if not self.enabled or self._indivisible or threading.get_ident() != self._thread:
+            return run(*args, **kwargs)
+        known = self.registry.module(module)
+        if not self._scopes:
+            return self._top_level(module, known, run, args, kwargs)
+        if known is None:
+            parent = self._scopes[-1]
+            known = self.registry.add_module(module, joined(parent.path, type(module).__name__), parent.root)
+        return self._inner(module, known, run, args, kwargs)
+
+    def _top_level(
+        self, module: nn.Module, known: Known | None, run: Callable[..., Any], args: tuple[Any, ...], kwargs: Any
+    ) -> Any:
+        if known is None:
+            with self.suspended():
+                root = self._learn(self._owner_of_root(module))
+            known = self.registry.module(module)
+            if root is None or known is None:
+                return run(*args, **kwargs)
+        criterion = any(self.flow.name(tensor) for tensor in tensors_in((args, kwargs))) and not any(
+            True for _ in module.parameters()
+        )
+        if not criterion:
+            self._repeats.clear()
+            self.growth.reshaped = False
+            with self.suspended():
+                self.training.forward_begins(module)
+                self.growth.name_inputs(known, args, kwargs)
+        absent = not stack.present(self.mode)
+        if absent:  # within an optimizer's closure, or after a step that raised
+            stack.push_bottom(self.mode)
+        try:
+            out = self._inner(module, known, run, args, kwargs)
+        finally:
+            self._scopes.clear()
+            if absent:
+                stack.remove(self.mode)
+        if not criterion:
+            self.growth.note_outputs(known.root, out)
+        return out
+
+    def _inner(
+        self, module: nn.Module, known: Known, run: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Any:
+        whole = is_compiled(module) or fused_in_eval(module)
+        if not known.leaf and whole is None:
+            self._scopes.append(known)
+            try:
+                return run(*args, **kwargs)
+            finally:
+                if self._scopes:
+                    self._scopes.pop()
+        with self.suspended():
+            self._indivisible += 1
+            try:
+                out = run(*args, **kwargs)
+            finally:
+                self._indivisible -= 1
+            repeat = self._count(id(module))
+            node = known.nodes.get(repeat)
+            outputs = tuple(tensors_in(out))
+            if node is None and outputs:
+                scope = self._scopes[-1].path if self._scopes else None
+                inputs = list(tensors_in((args, kwargs)))
+                node = known.nodes[repeat] = self.growth.layer(module, known, scope, repeat, inputs, outputs, whole)
+            elif node is not None and node.targets:
+                self.growth.measure_targets(node, list(tensors_in((args, kwargs))))
+            if node is not None:
+                self._executed(node, outputs)
+        return out
+
+    def _learn(self, module: nn.Module) -> Root | None:
+        name = self._name_root(module) if self.registry.roots else ""
+        root = self.registry.add_root(module, name)
+        if root is not None:
+            for path, tensor in module.named_parameters():
+                if self.registry.parameter(tensor) is None:
+                    self.growth.learn_parameter(tensor, joined(name, path))
+            self.training.model_found(root, module)
+        return root
+
+    def watch(self, module: nn.Module) -> None:
+        """Learn a model before its first call."""
+        if self.registry.module(module) is None:
+            self._learn(module)
+
+    # -- functions ---------------------------------------------------------------------------------------------
+
+    def function_called(
+        self, func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any] | None, out: Any, frame: FrameType
+    ) -> None:
+        """Look at what a function of PyTorch's API returned."""
+        if self._indivisible or not self.enabled:
+            return
+        try:
+            name = self._names[func]
+        except KeyError:
+            name = self._names[func] = function_name(func)
+        if name is None:
+            return
+        caller: FrameType | None = frame
+        while caller is not None and owner_of(caller) is Owner.MACHINERY:
+            caller = caller.f_back
+        if caller is None:
+            return
+        scope = self._scopes[-1].path if self._scopes else None
+        place: PlaceKey = (scope, func, id(caller.f_code), caller.f_lasti)
+        nodes = self._places.get(place)
+        repeat = self._count(place)
+        node = nodes.get(repeat) if nodes is not None else None
+        outputs = (out,) if isinstance(out, torch.Tensor) else tuple(tensors_in(out))
+        if node is None:
+            node = self.growth.function(name, scope, repeat, args, kwargs or {}, outputs, caller)
+            if node is None:
+                self._repeats[place] = repeat  # not a node: the next one here may be the first
+                return
+            self._places.setdefault(place, {})[repeat] = node
+        elif node.targets:
+            self.growth.measure_targets(node, [*tensors_in(args), *tensors_in(kwargs)])
+        self._executed(node, outputs)
+
+    # -- both --------------------------------------------------------------------------------------------------
+
+    def _count(self, place: Any) -> int:
+        repeat = self._repeats.get(place, 0)
+        self._repeats[place] = repeat + 1
+        return min(repeat, MAX_REPEATS - 1)
+
+    def _executed(self, node: Node, outputs: tuple[torch.Tensor, ...]) -> None:
+        flow, meter = self.flow, self.meter
+        for tensor, value, probe in zip(outputs, node.values, node.probes, strict=False):
+            flow.set(tensor, value)
+            if self.growth.reshaped:
+                self.graph.widen(value, tuple(tensor.shape))
+            if probe is None or tensor.dtype not in FLOATING or not plain(tensor):
+                continue
+            meter.value(tensor, probe, Phase.FORWARD)
+            if tensor.requires_grad and self.training.watching_gradients:
+                alias = tensor.detach()
+                tensor.register_hook(  # type: ignore[no-untyped-call]  # torch annotates its arguments only
+                    partial(self._gradient, probe, alias, alias._version, meter.step)
+                )
+
+    def _gradient(
+        self, probe: Probe, activation: torch.Tensor, version: int, step: int, gradient: torch.Tensor
+    ) -> None:
+        if not self.enabled or step != self.meter.step:
+            return
+        self.meter.gradient(gradient, activation if activation._version == version else None, probe)

@@ -1,0 +1,113 @@
+"""What is known of each optimizer: where it was made, with which settings, for which parameters."""
+
+import inspect
+import weakref
+from dataclasses import dataclass, field
+from types import FrameType
+from typing import Any
+
+import torch
+
+from hypocenter.ir.expressions import argument_sites, only_call
+from hypocenter.ir.frames import site_of, user_frame, with_snippet
+from hypocenter.ir.site import Site
+from hypocenter.probes.fx.registry import Registry
+
+
+@dataclass(slots=True)
+class KnownOptimizer:
+    """One optimizer."""
+
+    number: int
+    optimizer: weakref.ref[torch.optim.Optimizer]
+    kind: str
+    site: Site | None
+    steps: int = 0
+    reported: bool = False
+    carried: bool = False  # gradients that a step has used stood there still when backward ran again
+    rates: dict[int, int] = field(default_factory=dict)  # subject of each group's learning rate
+
+
+class Optimizers:
+    """All optimizers seen, by identity and without keeping them alive."""
+
+    def __init__(self) -> None:
+        self.known: list[KnownOptimizer] = []
+
+    def find(self, optimizer: torch.optim.Optimizer) -> KnownOptimizer | None:
+        """What is known of `optimizer`."""
+        return next((known for known in self.known if known.optimizer() is optimizer), None)
+
+    def add(self, optimizer: torch.optim.Optimizer, site: Site | None) -> KnownOptimizer:
+        """Learn an optimizer."""
+        name = type(optimizer).__name__
+        known = KnownOptimizer(len(self.known), weakref.ref(optimizer), name, site)
+        self.known.append(known)
+        return known
+
+    def met(self, optimizer: torch.optim.Optimizer, frame: FrameType) -> KnownOptimizer:
+        """Learn an optimizer from the frame that constructed it."""
+        maker = user_frame(frame)
+        site = with_snippet(site_of(maker, "optimizer")) if maker is not None else None
+        return self.find(optimizer) or self.add(optimizer, site)
+
+    def searched(self, optimizer: torch.optim.Optimizer, frame: FrameType) -> KnownOptimizer:
+        """Learn an optimizer made before watching began: its line is known if the file has one such call only."""
+        user = user_frame(frame)
+        site = None
+        if user is not None:
+            here = site_of(user, "optimizer")
+            site = only_call(here.file, type(optimizer).__name__, here)
+        return self.add(optimizer, site)
+
+    def missing(self, registry: Registry) -> list[str]:
+        """Names of the parameters that want gradients but are in no optimizer."""
+        held: set[int] = set()
+        for known in self.known:
+            optimizer = known.optimizer()
+            if optimizer is not None:
+                held.update(id(tensor) for group in optimizer.param_groups for tensor in group["params"])
+        return [
+            known.name for known, tensor in registry.parameters() if tensor.requires_grad and id(tensor) not in held
+        ]
+
+    def event(self, known: KnownOptimizer, registry: Registry) -> dict[str, Any]:
+        """The data of the `optimizer` event; an optimizer that is gone has no groups."""
+        optimizer = known.optimizer()
+        groups = [] if optimizer is None else [_group(group, registry) for group in optimizer.param_groups]
+        sites = {} if known.site is None or not groups else _sites(known.site, optimizer, groups[0])
+        return {
+            "id": known.number,
+            "class": known.kind,
+            "steps": known.steps,
+            "groups": groups,
+            "missing": self.missing(registry),
+            "site": None if known.site is None else known.site.to_dict(),
+            "sites": {name: site.to_dict() for name, site in sites.items()},
+        }
+
+
+def _group(group: dict[str, Any], registry: Registry) -> dict[str, Any]:
+    settings = {name: _plain(value) for name, value in group.items() if name != "params"}
+    names = [known.name if (known := registry.parameter(tensor)) is not None else None for tensor in group["params"]]
+    return {
+        **{name: value for name, value in settings.items() if value is not None},
+        "parameters": [name for name in names if name is not None],
+        "unknown": names.count(None),
+    }
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, torch.Tensor):
+        return float(value) if value.numel() == 1 else None
+    if isinstance(value, (bool, int, float, str)):
+        return value
+    if isinstance(value, (tuple, list)) and all(isinstance(item, (int, float)) for item in value):
+        return list(value)
+    return None
+
+
+def _sites(site: Site, optimizer: Any, group: dict[str, Any]) -> dict[str, Site]:
+    names = [name for name in group if name not in ("parameters", "unknown")]
+    order = list(inspect.signature(type(optimizer).__init__).parameters)[1:]
+    return argument_sites(site, names, {name: order.index(name) for name in names if name in order})

@@ -1,0 +1,282 @@
+"""Follows training around the models: steps, losses, optimizers, gradients and updates of parameters.
+
+A *step* ends with an optimizer's step: the next forward pass in training mode opens the next one. As long as no
+optimizer has stepped (none is used, or its `step` is missing), each backward pass ends a step instead, and the
+parameters are compared with what they were.
+"""
+
+import time
+from types import FrameType
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from hypocenter.ir.frames import call_sites, with_snippet
+from hypocenter.probes.fx import device
+from hypocenter.probes.fx.optimizers import KnownOptimizer, Optimizers
+from hypocenter.probes.fx.registry import Parameter, Root
+from hypocenter.probes.fx.stack import Suspended
+from hypocenter.probes.fx.tensors import FLOATING, plain, tensors_in
+from hypocenter.probes.fx.weights import Weights
+from hypocenter.probes.schema import Phase
+
+if TYPE_CHECKING:
+    from hypocenter.probes.fx.observer import Observer
+
+#: Seconds between two events with the counters.
+COUNTERS_PERIOD = 1.0
+#: Backward passes without any optimizer step after which updates are looked for without one.
+PATIENCE = 3
+
+
+class Training:
+    """The part of an observer that hears of training."""
+
+    def __init__(self, observer: "Observer") -> None:
+        self.observer = observer
+        self.meter = observer.meter
+        self.recorder = observer.meter.recorder
+        self.optimizers = Optimizers()
+        self.weights = Weights(observer.meter)
+        self.watching_gradients = True
+        names = ("forwards", "training_forwards", "backwards", "optimizer_steps", "manual_steps", "zero_grads")
+        self.counters = dict.fromkeys((*names, "scaler_skips"), 0)
+        self.step = 0
+        self._call = -1
+        self._step_over = False
+        self._backward_seen = False
+        self._fired_at: int | None = None
+        self._in_step: Suspended | None = None
+        self._losses: set[str] = set()
+        self._scaled: dict[int, Any] = {}
+        self._stale = 0
+        self._backward_site: dict[str, Any] | None = None
+        self._loaders: dict[int, int] = {}
+        self._told = 0.0
+
+    def suspended(self) -> Suspended:
+        """A context in which PyTorch does not know of the observer."""
+        return self.observer.suspended()
+
+    # -- forward -----------------------------------------------------------------------------------------------
+
+    def forward_begins(self, module: nn.Module) -> None:
+        """A model is called from the user's own code."""
+        training = module.training and torch.is_grad_enabled()
+        self.counters["forwards"] += 1
+        self._call += 1
+        if training:
+            self.counters["training_forwards"] += 1
+            if self._backward_seen and not self._step_over and self._without_optimizer():
+                self._compare_all()
+                self._step_over = True
+            if self._step_over:
+                if self.meter.fired:
+                    self._fired_at, self.meter.fired = self.step, False
+                self.step, self._call, self._step_over = self.step + 1, 0, False
+                self._report_optimizers()
+            self._backward_seen = False
+        full = self.observer.schedule.full(self.step, self._fired_at)
+        self.meter.begin(self.step, self._call, training, full)
+        self.watching_gradients = torch.is_grad_enabled()
+
+    def model_found(self, root: Root, module: nn.Module) -> None:
+        """A model is met for the first time."""
+        parameters = [(name, p) for name, p in module.named_parameters()]
+        trainable = [(name, p) for name, p in parameters if p.requires_grad]
+        self.recorder.event(
+            "model",
+            root=root.name,
+            **{"class": type(module).__name__},
+            parameters=sum(p.numel() for _, p in parameters),
+            trainable=sum(p.numel() for _, p in trainable),
+            trainable_names=[known.name for _, p in trainable if (known := self.observer.registry.parameter(p))],
+        )
+        self.recorder.begin(self.step, max(self._call, 0), True)
+        for _, parameter in parameters:
+            known = self.observer.registry.parameter(parameter)
+            if known is not None and parameter.dtype in FLOATING and plain(parameter):
+                self.meter.value(parameter, known.probe, Phase.WEIGHT)
+
+    # -- backward ----------------------------------------------------------------------------------------------
+
+    def before_backward(self, roots: Any, frame: FrameType) -> None:
+        """Backward is about to run."""
+        if not self.observer.enabled:
+            return
+        self.counters["backwards"] += 1
+        self._backward_seen = True
+        call, user = call_sites(frame)
+        site = user or call
+        self._backward_site = None if site is None else with_snippet(site.with_role("loop")).to_dict()
+        for tensor in list(tensors_in(roots))[:1]:
+            self._loss(tensor)
+        for known in self.optimizers.known:
+            known.carried = known.steps > 0 and self._gradients_left(known)
+        if self._without_optimizer():
+            for parameter, tensor in self.observer.registry.parameters():
+                if tensor.requires_grad and tensor.dtype in FLOATING and plain(tensor):
+                    self.weights.remember(parameter, tensor)
+
+    def _loss(self, tensor: torch.Tensor) -> None:
+        loss = self._scaled.pop(id(tensor), tensor)
+        value = self.observer.flow.name(loss) or "loss"
+        if value not in self._losses:
+            self._losses.add(value)
+            facts = self.observer.graph.describe(value)
+            self.recorder.event("loss", value=value, **facts, backward_site=self._backward_site)
+        subject = self.recorder.subject(value)
+        if loss.device.type == "cpu":
+            detached = loss.detach()
+            self.recorder.scalar(subject, Phase.LOSS, float(detached if detached.numel() == 1 else detached.mean()))
+        else:
+            key = device.Key(self.step, max(self._call, 0), True, subject, Phase.LOSS)
+            self.meter.pending.add(key, device.statistics(loss.float(), -np.inf, np.inf))
+
+    def after_backward(self) -> None:
+        """Backward has ended; without an optimizer the gradients are read now."""
+        if self.observer.enabled and self._without_optimizer():
+            for known, tensor in self.observer.registry.parameters():
+                self.weights.read_gradient(known, tensor)
+
+    def _gradients_left(self, known: KnownOptimizer) -> bool:
+        optimizer = known.optimizer()
+        if optimizer is None:
+            return False
+        gradients = [p.grad for group in optimizer.param_groups for p in group["params"] if p.grad is not None]
+        return any(bool(gradient.any()) for gradient in gradients[:3] if gradient.layout is torch.strided)
+
+    # -- optimizers --------------------------------------------------------------------------------------------
+
+    def optimizer_made(self, optimizer: torch.optim.Optimizer, frame: FrameType) -> None:
+        """An optimizer was constructed."""
+        self.optimizers.met(optimizer, frame)
+
+    def gradients_zeroed(self, owner: Any) -> None:
+        """Gradients of an optimizer or a module were reset."""
+        self.counters["zero_grads"] += 1
+        for known in self.optimizers.known:
+            if isinstance(owner, nn.Module) or known.optimizer() is owner:
+                known.carried = False
+
+    def before_step(self, optimizer: torch.optim.Optimizer, frame: FrameType) -> None:
+        """An optimizer is about to change parameters: read the gradients that it will use."""
+        self._step_left()  # a step that raised never came to its end
+        self._in_step = self.suspended()
+        self._in_step.__enter__()
+        if not self.observer.enabled:
+            return
+        known = self.optimizers.find(optimizer) or self.optimizers.searched(optimizer, frame)
+        if known.carried:
+            self._stale_gradients(optimizer)
+        for parameter, tensor in self._parameters_of(optimizer):
+            self.weights.read_gradient(parameter, tensor)
+            if self.meter.full and tensor.grad is not None:
+                self.weights.remember(parameter, tensor)
+
+    def _step_left(self) -> None:
+        if self._in_step is not None:
+            self._in_step.__exit__()
+            self._in_step = None
+
+    def after_step(self, optimizer: torch.optim.Optimizer) -> None:
+        """An optimizer has changed parameters: read the changes and the learning rates."""
+        known = self.optimizers.find(optimizer)
+        if self.observer.enabled and known is not None:
+            self._stepped(optimizer, known)
+        self._step_left()
+
+    def _stepped(self, optimizer: torch.optim.Optimizer, known: KnownOptimizer) -> None:
+        known.steps += 1
+        self.counters["optimizer_steps"] += 1
+        self._step_over = True
+        for i, group in enumerate(optimizer.param_groups):
+            if i not in known.rates:
+                known.rates[i] = self.recorder.subject(f"optimizer{known.number}.group{i}")
+            self.recorder.scalar(known.rates[i], Phase.RATE, float(group.get("lr", np.nan)))
+        for parameter, tensor in self._parameters_of(optimizer):
+            if tensor.grad is not None:
+                self.weights.read_update(parameter, tensor, self.step, self._call)
+        self.meter.flush()
+        if time.monotonic() - self._told > COUNTERS_PERIOD:
+            self._tell_counters()
+
+    def _parameters_of(self, optimizer: torch.optim.Optimizer) -> list[tuple[Parameter, torch.Tensor]]:
+        found = []
+        for i, group in enumerate(optimizer.param_groups):
+            for j, tensor in enumerate(group["params"]):
+                known = self.observer.registry.parameter(tensor)
+                if known is None:
+                    self.observer.growth.learn_parameter(tensor, f"optimizer{i}.parameter{j}")
+                    known = self.observer.registry.parameter(tensor)
+                if known is not None and tensor.dtype in FLOATING and plain(tensor):
+                    found.append((known, tensor))
+        return found
+
+    def _stale_gradients(self, optimizer: torch.optim.Optimizer) -> None:
+        self._stale += 1
+        if self._stale & (self._stale - 1) == 0:  # at 1, 2, 4, 8, …
+            count = sum(len(group["params"]) for group in optimizer.param_groups)
+            self.recorder.event("stale_gradient", count=self._stale, parameters=count, site=self._backward_site)
+
+    # -- training without an optimizer -------------------------------------------------------------------------
+
+    def _without_optimizer(self) -> bool:
+        if self.counters["optimizer_steps"]:
+            return False
+        return not self.optimizers.known or self.counters["backwards"] > PATIENCE
+
+    def _compare_all(self) -> None:
+        changed = [
+            self.weights.read_update(known, tensor, self.step, self._call)
+            for known, tensor in list(self.observer.registry.parameters())
+            if known.previous is not None and tensor.grad is not None
+        ]
+        self.counters["manual_steps"] += any(changed)
+
+    # -- the rest ----------------------------------------------------------------------------------------------
+
+    def epoch_began(self, loader: Any) -> None:
+        """A data loader starts from its beginning."""
+        number = self._loaders.setdefault(id(loader), len(self._loaders))
+        self.recorder.event("epoch", loader=number, batches=_length(loader), training=bool(torch.is_grad_enabled()))
+
+    def loss_scaled(self, loss: Any, scaled: Any) -> None:
+        """A GradScaler multiplied the loss."""
+        if isinstance(loss, torch.Tensor) and isinstance(scaled, torch.Tensor) and loss is not scaled:
+            if not self._scaled and not self.counters["scaler_skips"]:
+                self.recorder.event("grad_scaler")
+            self._scaled = {id(scaled): loss.detach()}
+            name = self.observer.flow.name(loss)
+            if name is not None:
+                self.observer.flow.set(self._scaled[id(scaled)], name)
+
+    def step_skipped(self) -> None:
+        """A GradScaler left a step out."""
+        self.counters["scaler_skips"] += 1
+        self.recorder.event("scaler_skip")
+
+    def finish(self) -> None:
+        """Say what has not been said yet."""
+        self._step_left()
+        self._report_optimizers(every=True)
+        self._tell_counters()
+
+    def _report_optimizers(self, every: bool = False) -> None:
+        for known in self.optimizers.known:
+            if not known.reported and (known.steps or every):
+                known.reported = True
+                self.recorder.event("optimizer", **self.optimizers.event(known, self.observer.registry))
+
+    def _tell_counters(self) -> None:
+        self._told = time.monotonic()
+        self.recorder.event("counters", **self.counters)
+
+
+def _length(loader: Any) -> int | None:
+    try:
+        return len(loader)
+    except TypeError:  # an iterable dataset has no length
+        return None
