@@ -55,8 +55,8 @@ def short_dtype(dtype: str | None) -> str:
 
 
 def dumps(data: Any) -> str:
-    """JSON with sorted keys; what JSON cannot hold is kept as its `repr`, so that recording never fails on it."""
-    return json.dumps(data, default=repr, ensure_ascii=False, sort_keys=True)
+    """ASCII JSON (paths may hold what UTF-8 cannot), keys sorted; what JSON cannot hold is kept as its `repr`."""
+    return json.dumps(data, default=repr, sort_keys=True)
 
 
 @lru_cache(maxsize=4096)
