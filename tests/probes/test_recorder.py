@@ -326,11 +326,14 @@ def test_a_disk_that_fills_up(tmp_path, monkeypatch):
     recorder.flush()
 
     def full(self, data):
+        with self.open("wb") as file:
+            file.write(data[: len(data) // 2])
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr(Path, "write_bytes", full)
     sums = assert_goes_on_in_memory(recorder, "No space left on device", CAPACITY + 100)
     assert sums == list(range(4 * CAPACITY + 100))
+    assert [path.name for path in (tmp_path / "trace").iterdir() if path.name.endswith(".tmp")] == []
     recorder.close()
     assert len(recorder.trace()) == 4 * CAPACITY + 100
 
