@@ -8,6 +8,7 @@ import numpy as np
 
 from hypocenter.diagnose.curves import LossCurve
 from hypocenter.diagnose.dataflow import Dataflow
+from hypocenter.diagnose.localization import Origin, origin_of
 from hypocenter.diagnose.optimizers import Optimizer
 from hypocenter.diagnose.run import Run
 from hypocenter.diagnose.tensors import Floats, Series, split
@@ -119,16 +120,21 @@ class Facts:
         return {name: rows.last_of_steps() for name, rows in self._series(Phase.RATE).items()}
 
     @cached_property
+    def loss_rows(self) -> dict[str, Series]:
+        """The scalars on which backward was called, one row per call; the value stands in `sum`."""
+        return self._series(Phase.LOSS)
+
+    @cached_property
     def losses(self) -> dict[str, LossCurve]:
         """Every loss of the program by the name of its value."""
-        return {name: LossCurve.of(rows) for name, rows in self._series(Phase.LOSS).items()}
+        return {name: LossCurve.of(rows) for name, rows in self.loss_rows.items()}
 
     # figures
 
     @cached_property
     def loss(self) -> LossCurve:
         """The program's (most often computed) loss over training steps; empty when it has none."""
-        return LossCurve.from_series(self._series(Phase.LOSS))
+        return LossCurve.from_series(self.loss_rows)
 
     @cached_property
     def layers(self) -> tuple[Layer, ...]:
@@ -178,3 +184,8 @@ class Facts:
             for name in node.parameters:
                 owners.setdefault(name, node)
         return owners
+
+    @cached_property
+    def origin(self) -> Origin | None:
+        """Where non-finite numbers that did harm came from; None when none did."""
+        return origin_of(self)

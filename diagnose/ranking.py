@@ -57,13 +57,14 @@ def rank(findings: Sequence[Finding], rules: Mapping[str, Rule]) -> list[Finding
         rules: Code -> rule, which is asked what its finding explains.
     """
     kept: list[Finding] = []
-    originals: list[Finding] = []
+    seen: list[tuple[Finding, int]] = []  # a finding and the place in `kept` of itself or of what explains it
     for finding in sorted(findings, key=_causal):
-        for position, cause in enumerate(originals):
+        for cause, place in seen:
             if cause.rule in rules and rules[cause.rule].absorbs(cause, finding):
-                kept[position] = _absorb(kept[position], finding)
+                kept[place] = _absorb(kept[place], finding)
+                seen.append((finding, place))
                 break
         else:
+            seen.append((finding, len(kept)))
             kept.append(finding)
-            originals.append(finding)
     return [finding.ranked(place) for place, finding in enumerate(sorted(kept, key=_urgent), start=1)]

@@ -6,8 +6,8 @@ from typing import Any, Self
 
 from hypocenter.errors import BadRunError
 from hypocenter.ir.graph import IR
+from hypocenter.probes.events import load_events
 from hypocenter.probes.recorder import Recorder
-from hypocenter.probes.store import load_events
 from hypocenter.probes.trace import Trace
 
 #: Name of the graph's file in a run folder.
@@ -52,4 +52,4 @@ class Run:
     @classmethod
     def from_recorder(cls, ir: IR, recorder: Recorder) -> Self:
         """The run so far of a recorder that is still recording or was closed."""
-        return cls(ir, recorder.trace(), list(recorder.events), recorder.folder)
+        return cls(ir, recorder.trace(), recorder.events(), recorder.folder)

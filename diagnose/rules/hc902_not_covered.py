@@ -1,0 +1,59 @@
+"""HC902: layers without a probe."""
+
+from collections.abc import Iterable
+
+from hypocenter.diagnose.facts import Facts
+from hypocenter.diagnose.finding import Finding, Fix
+from hypocenter.diagnose.rule import Rule
+
+#: Layers named in the message; all stand in the evidence and in the report's coverage.
+_SHOWN = 5
+
+
+class NotCovered(Rule):
+    """Some layers could not be observed, so that a fault in them would be found at the next observed layer.
+
+    ## What it does
+    Lists the layers that have no probe, with the reason for each.
+
+    ## Why it is bad
+    The origin of a fault may be named too late in the graph.
+
+    ## Known problems
+    Layers that the program never calls are listed by the observer only when it knows of them.
+
+    ## Example
+    A layer that runs in a compiled or scripted region.
+
+    ## References
+    None.
+    """
+
+    code = "HC902"
+    name = "not-covered"
+    fault = "unknown"
+    severity = "note"
+    summary = "Some layers could not be observed."
+
+    def check(self, facts: Facts) -> Iterable[Finding]:
+        """One note that names them."""
+        coverage = facts.event("coverage")
+        unprobed = [entry for entry in coverage.get("unprobed") or () if isinstance(entry, dict)]
+        if not unprobed:
+            return
+        named = [f"{entry.get('layer')!r} ({entry.get('reason')})" for entry in unprobed[:_SHOWN]]
+        layers = coverage.get("layers", len(unprobed))
+        more = f" and {len(unprobed) - _SHOWN} more" if len(unprobed) > _SHOWN else ""
+        yield Finding(
+            self.code,
+            self.name,
+            self.severity,
+            self.fault,
+            1.0,
+            unprobed[0].get("layer"),
+            "static",
+            None,
+            f"{len(unprobed)} of {layers} layers were not observed: {', '.join(named)}{more}.",
+            {"unprobed": unprobed},
+            Fix("Read the reasons; a fault in these layers shows at the next observed one."),
+        )
