@@ -28,6 +28,7 @@ EventKind = Literal[
     "epoch",  # epoch
     "stale_gradient",  # count, parameters, site
     "grad_scaler",
+    "scaler_skip",  # the scaler found infinities and left out the optimizer's step
     "counters",  # forwards, training_forwards, backwards, optimizer_steps, zero_grads, scaler_skips
     "coverage",  # layers, probed, unprobed
     "warning",  # message

@@ -86,10 +86,6 @@ class Sink:
         for line in lines:
             self._events.add(decode(line))
 
-    def warn(self, event: Event) -> None:
-        """Keep an event in memory although there is a folder."""
-        self._events.add(event)
-
     def _fail(self, folder: Path, error: OSError, oldest: int) -> None:
         self._intact = oldest
         self.storage_error = (
