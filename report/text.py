@@ -28,7 +28,7 @@ class TextRenderer:
 
     def render(self, report: Report, surface: Surface) -> str:
         """The text; empty when quiet and there is neither an error nor a warning."""
-        return _drawn(_brief(report) if surface.quiet else _Page(surface).report(report), surface)
+        return draw(_brief(report) if surface.quiet else Page(surface).report(report), surface)
 
 
 def _brief(report: Report) -> Iterable[Text]:
@@ -41,7 +41,8 @@ def _brief(report: Report) -> Iterable[Text]:
         )
 
 
-def _drawn(lines: Iterable[Text], surface: Surface) -> str:
+def draw(lines: Iterable[Text], surface: Surface) -> str:
+    """The styled lines as text, with terminal escapes only where the surface has colour; nothing is wrapped."""
     out = io.StringIO()
     console = Console(
         file=out,
@@ -58,7 +59,7 @@ def _drawn(lines: Iterable[Text], surface: Surface) -> str:
     return out.getvalue()
 
 
-class _Page:
+class Page:
     """Builds the lines of a report for one surface."""
 
     def __init__(self, surface: Surface) -> None:
