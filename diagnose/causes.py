@@ -169,8 +169,7 @@ def _sums(facts: "Facts") -> Iterator[Cause]:
             node = facts.flow.find(next((name for name in node.inputs if name is not None), None))
         if node is None or (node.attributes.get("reduction") != "sum" and op(node) != "sum"):
             continue
-        shape = next((facts.run.ir.value(name).shape for name in node.inputs if name is not None), None)
-        samples = float(shape[0] or 1) if shape else 1.0
+        samples = _samples(facts, node)
         yield Cause(
             "loss",
             _log(samples, USUAL_SUM),
@@ -180,3 +179,14 @@ def _sums(facts: "Facts") -> Iterator[Cause]:
             node,
             {"samples": samples},
         )
+
+
+def _samples(facts: "Facts", node: Layer) -> float:
+    """Over how many samples a loss was taken in the first step; the leading dimension may vary from batch to batch."""
+    name = next(iter(facts.flow.inputs(node)), None)
+    rows = None if name is None else facts.forward.get(name)
+    if name is None or rows is None or not len(rows):
+        return 1.0
+    shape = facts.run.ir.value(name).shape or ()
+    features = float(np.prod([size or 1 for size in shape[1:]])) if shape else 1.0
+    return max(float(rows["count"][0]) / features, 1.0)

@@ -17,11 +17,11 @@ _BY_FAULT: Final = {
     "normalization": 0,
     "initialization": 1,
     "training_loop": 2,
-    "optimizer": 2,
-    "learning_rate": 2,
+    "optimizer": 3,
+    "learning_rate": 3,
 }
-_BY_RULE: Final = (("HC1", 3), ("HC5", 4), ("HC2", 5), ("HC3", 6), ("HC4", 7))
-_LAST: Final = 8
+_BY_RULE: Final = (("HC1", 4), ("HC5", 5), ("HC2", 6), ("HC3", 7), ("HC4", 8))
+_LAST: Final = 9
 
 
 def tier(finding: Finding) -> int:
@@ -30,15 +30,17 @@ def tier(finding: Finding) -> int:
     return min(_BY_FAULT.get(finding.fault, by_rule), by_rule)
 
 
-def _causal(finding: Finding) -> tuple[int, int, float, int]:
+def _causal(finding: Finding) -> tuple[int, int, bool, float, int]:
+    """Within a tier non-finite values lead: the strongest evidence of a fault that they share with others."""
     step = finding.step if finding.step is not None else 0
-    return tier(finding), _SEVERITY[finding.severity], -finding.confidence, step
+    numerics = finding.rule.startswith("HC1")
+    return tier(finding), _SEVERITY[finding.severity], not numerics, -finding.confidence, step
 
 
-def _urgent(finding: Finding) -> tuple[int, int, float, int]:
+def _urgent(finding: Finding) -> tuple[int, int, bool, float, int]:
     """Severity leads: a cause has by now the severity of what it explains."""
-    cause, severity, confidence, step = _causal(finding)
-    return severity, cause, confidence, step
+    cause, severity, *rest = _causal(finding)
+    return (severity, cause, *rest)  # type: ignore[return-value]  # mypy does not follow the types through *rest
 
 
 def _absorb(cause: Finding, other: Finding) -> Finding:

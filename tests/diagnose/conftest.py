@@ -84,7 +84,11 @@ class Scene:
     def linear(self, name: str, source: str, line: int = 1, shape: tuple[int, int] = (4, 4)) -> str:
         """A linear layer with a weight."""
         self.input(f"{name}.weight", "parameter", shape)
-        return self.node(name, "Linear", [source], kind="layer", line=line, module=True, parameters=[f"{name}.weight"])
+        weight = f"{name}.weight"
+        output = (16, shape[0])
+        return self.node(
+            name, "Linear", [source], kind="layer", line=line, module=True, parameters=[weight], shape=output
+        )
 
     def at(self, step: int, call: int = 0, training: bool = True) -> None:
         """What is seen from now on belongs to this step."""
