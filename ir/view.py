@@ -18,6 +18,8 @@ class GraphView:
     """What can be asked of a graph. `hypocenter.ir.graph.IR` adds what changes it."""
 
     def __init__(self, name: str = "main") -> None:
+        if not name:
+            raise BadInputError("a graph needs a name: ONNX does not accept one without", slug="nameless-graph")
         graph = onnx_ir.Graph([], [], nodes=[], opset_imports=dict(OPSETS), name=name)
         self.model = onnx_ir.Model(graph, ir_version=_IR_VERSION, producer_name="hypocenter")
         self.facts: dict[str, Any] = {}

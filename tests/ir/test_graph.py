@@ -158,6 +158,11 @@ def test_refusals_leave_the_graph_as_it_was(ir, action, slug):
     assert [layer.name for layer in ir.consumers("x")] == ["fc1"]
 
 
+def test_a_graph_needs_a_name():
+    with pytest.raises(BadInputError, match="needs a name"):
+        IR("")
+
+
 def test_attributes_read_as_json_would_read_them(ir):
     add(ir, "pad", ["x"], attributes={"size": (1, 2), "value": float("-inf"), "dtype": complex(1, 2)})
     assert ir.node("pad").attributes == {"size": [1, 2], "value": float("-inf"), "dtype": "(1+2j)"}
