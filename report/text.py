@@ -27,11 +27,14 @@ class TextRenderer:
     """Headline, findings, footer. With `quiet` one line per error or warning, in the form compilers use."""
 
     def render(self, report: Report, surface: Surface) -> str:
-        """The text; empty when quiet and there is neither an error nor a warning."""
-        return draw(_brief(report) if surface.quiet else Page(surface).report(report), surface)
+        """The text; empty when quiet and healthy, one sentence when there was nothing to judge."""
+        nothing = report.verdict == "undecided" and not report.findings and not report.coverage.layers
+        return draw(_brief(report) if surface.quiet or nothing else Page(surface).report(report), surface)
 
 
 def _brief(report: Report) -> Iterable[Text]:
+    if report.verdict == "undecided":
+        yield Text(f"hypocenter: {words.headline(report)}")
     for finding in report.failing("warning"):
         where = words.place(finding.location) if finding.location else shown_path(report.program.path)
         yield Text.assemble(

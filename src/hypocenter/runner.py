@@ -195,6 +195,8 @@ def _show(error: BaseException) -> None:
     """Hand the error to the program's `sys.excepthook`, and show a failure of the hook as the interpreter does."""
     clean(error)
     sys.last_type, sys.last_value, sys.last_traceback = type(error), error, error.__traceback__
+    if sys.version_info >= (3, 12):
+        sys.last_exc = error
     try:
         sys.excepthook(type(error), error, error.__traceback__)
     except SystemExit as leave:

@@ -12,6 +12,7 @@ import pytest
 from hypocenter.diagnose.finding import Fix
 from hypocenter.errors import BadInputError
 from hypocenter.ir.site import Site
+from hypocenter.report.model import Coverage
 from hypocenter.report.renderers import TARGETS, Surface, renderer, to_text, write
 from hypocenter.report.source import frame
 
@@ -21,7 +22,6 @@ SURFACES = {
     "full.txt": Surface(width=100),
     "narrow_ascii.txt": Surface(width=60, terminal=True, unicode=False),
     "quiet.txt": Surface(width=100, quiet=True),
-    "color.txt": Surface(width=100, terminal=True, color=True),
 }
 
 
@@ -48,6 +48,8 @@ def test_plain_text_has_no_escapes_and_color_only_adds_them(report):
     colored = renderer("text").render(report, Surface(width=100, terminal=True, color=True))
     assert "\x1b" not in plain
     assert re.sub(r"\x1b\[[0-9;]*m", "", colored) == plain
+    for severity, code in (("error[HC301]", "1;31"), ("warning[HC204]", "1;33"), ("note[HC902]", "1;36")):
+        assert f"\x1b[{code}m{severity}\x1b[0m" in colored
 
 
 @pytest.mark.parametrize("width", [20, 40, 79, 200])
@@ -61,6 +63,14 @@ def test_code_and_prose_keep_to_the_width_of_a_terminal(report, width):
 def test_undecided_says_why(healthy):
     text = to_text(replace(healthy, undecided="The model was called but never trained."))
     assert "train.py could not be judged: the model was called but never trained\n" in text
+    assert "12 of 12 probed" in text
+
+
+def test_nothing_to_judge_is_one_sentence(healthy):
+    nothing = replace(healthy, undecided="Nothing was recorded: no model was called.", coverage=Coverage())
+    sentence = "hypocenter: train.py could not be judged: nothing was recorded: no model was called\n"
+    assert to_text(nothing) == sentence
+    assert renderer("text").render(nothing, Surface(quiet=True)) == sentence
 
 
 def test_ascii_surface_is_ascii_but_for_the_source(report):
