@@ -16,7 +16,9 @@ from hypocenter.errors import BadInputError
 #: Elements of a piece that is copied: small enough for the second-level cache (256 KiB of float32).
 PIECE: Final = 65_536
 
-_FLOATS: Final = frozenset({"float16", "float32", "float64"})
+_FLOATS: Final = {np.dtype(name): name for name in ("float16", "float32", "float64")}
+_BITS: Final = np.dtype(np.uint16)
+_BITS_OF: Final = frozenset({"bfloat16", "float16"})
 
 
 def check_dtype(x: NDArray[Any], dtype: str | None) -> str:
@@ -29,16 +31,17 @@ def check_dtype(x: NDArray[Any], dtype: str | None) -> str:
     Raises:
         BadInputError: for a dtype that has no statistics.
     """
-    name = x.dtype.name
+    if dtype is not None and dtype in _BITS_OF and x.dtype == _BITS:
+        return dtype
+    known = _FLOATS.get(x.dtype)
+    if known is not None and (dtype is None or dtype == known):
+        return known
+    name = str(x.dtype)
     if dtype is None or dtype == name:
-        if name in _FLOATS:
-            return name
         raise BadInputError(
             f"Statistics are for floating-point tensors (float16, bfloat16, float32, float64), not {name!r}.",
             slug="tensor-dtype",
         )
-    if dtype in {"bfloat16", "float16"} and name == "uint16":
-        return dtype
     raise BadInputError(
         f"An array of {name!r} cannot be read as {dtype!r}; pass float16, float32 or float64 as they are "
         "and bfloat16 as its bits in uint16.",
@@ -127,7 +130,5 @@ def unit_pieces(
 
 
 def ready(x: NDArray[Any]) -> NDArray[Any]:
-    """`x` as a one-dimensional, contiguous, aligned, writeable, native array: a view of it, or a copy."""
-    if not (x.flags.carray and x.dtype.isnative):
-        x = np.array(x, dtype=x.dtype.newbyteorder("="), order="C")
-    return x.reshape(-1)
+    """`x` as a one-dimensional, contiguous, aligned, writeable array: a view of it, or a copy."""
+    return (x if x.flags.carray else np.array(x, order="C")).reshape(-1)

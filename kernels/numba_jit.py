@@ -1,6 +1,8 @@
 """How the numba kernels are compiled: the options and their reasons, in one place."""
 
+import hashlib
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, Final, TypeVar
 
 import numba
@@ -12,8 +14,11 @@ F = TypeVar("F", bound=Callable[..., Any])
 #: zero), without `nnan` and `ninf`: those let the compiler assume that the values we look for do not occur.
 FASTMATH: Final = frozenset({"nsz", "arcp", "contract", "afn", "reassoc"})
 
-#: Sentences about what the compiler could not do, for `hypocenter doctor`.
-notes: Final[list[str]] = []
+#: Stands in the names of cached functions: numba recompiles a function when its own file changes, but not when the
+#: file of a function that it calls does.
+_SOURCES: Final = hashlib.sha256(
+    b"".join(path.read_bytes() for path in sorted(Path(__file__).parent.glob("numba_*.py")))
+).hexdigest()[:12]
 
 _OPTIONS: Final[dict[str, Any]] = {
     "fastmath": set(FASTMATH),
@@ -28,19 +33,37 @@ def helper(function: F) -> F:
     return compiled
 
 
+class Cache:
+    """Whether compiled passes are kept on disk for later processes; where they are not, the reason."""
+
+    refusal: str | None = None
+
+    @classmethod
+    def refuse(cls, error: Exception) -> None:
+        """Compile from now on for this process alone."""
+        if cls.refusal is None:
+            text = " ".join(str(error).split())
+            cls.refusal = (
+                "Compiled kernels cannot be kept on disk, so each process compiles them anew "
+                f"({type(error).__name__}: {text}); NUMBA_CACHE_DIR can name a folder for them."
+            )
+
+
 def kernel(function: F) -> F:
     """Compile a pass on its first call for each dtype, and keep the machine code for later processes.
 
     numba looks for `__pycache__` beside the source, then for the user's cache folder; where neither can be
     written, each process compiles for itself.
     """
-    try:
-        compiled: F = numba.njit(cache=True, **_OPTIONS)(function)
-    except RuntimeError as error:  # "no locator available": neither folder can be written
-        sentence = f"compiled kernels cannot be kept for later processes, each compiles for itself ({error})"
-        if not notes:
-            notes.append(sentence)
-        compiled = numba.njit(**_OPTIONS)(function)
+    function.__qualname__ = f"{function.__qualname__}-{_SOURCES}"
+    if Cache.refusal is None:
+        try:
+            kept: F = numba.njit(cache=True, **_OPTIONS)(function)
+        except (RuntimeError, OSError) as error:  # numba found no folder that it can write
+            Cache.refuse(error)
+        else:
+            return kept
+    compiled: F = numba.njit(**_OPTIONS)(function)
     return compiled
 
 

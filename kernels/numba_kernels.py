@@ -1,5 +1,6 @@
 """The kernels compiled by numba: which compiled pass serves which tensor."""
 
+import math
 from typing import Any, Final
 
 import numpy as np
@@ -28,6 +29,11 @@ def _patterns(x: NDArray[Any], dtype: str | None) -> tuple[NDArray[Any], bool]:
     return (x.view(np.uint16) if x.dtype == np.float16 else x), name == "float16"
 
 
+def _plain_pair(x: NDArray[Any], y: NDArray[Any]) -> bool:
+    """Whether two tensors can go to a pass as they are."""
+    return x.dtype is y.dtype is _FLOAT32 and x.shape == y.shape and x.flags.carray and y.flags.carray
+
+
 class NumbaKernels:
     """The kernels in one compiled pass each.
 
@@ -47,16 +53,18 @@ class NumbaKernels:
     ) -> None:
         """See `Kernels.statistics`."""
         if dtype is None and x.dtype is _FLOAT32 and x.flags.carray:
-            passes.statistics(x.reshape(-1), out, low, high, False, True)
+            passes.statistics(x.reshape(-1), out, float(low), float(high), False, True)
             return
+        low, high = float(low), float(high)  # an int would have the pass compiled once more
         x, half = _patterns(x, dtype)
         if x.flags.carray:
             passes.statistics(ready(x), out, low, high, half, True)
             return
         view, repeats = collapse(x)
-        out[:WIDTH] = empty()
+        fresh = True
         for (piece,) in ((view,),) if view.flags.carray else pieces(view):
-            passes.statistics(ready(piece), out, low, high, half, False)
+            passes.statistics(ready(piece), out, low, high, half, fresh)
+            fresh = False
         if repeats > 1:
             out[:WIDTH][ADDITIVE] *= repeats
 
@@ -73,7 +81,10 @@ class NumbaKernels:
     ) -> None:
         """See `Kernels.unit_statistics`."""
         axis = check_units(x, axis, zeros, saturated)
-        x, half = _patterns(x, dtype)
+        low, high = float(low), float(high)
+        half = False
+        if dtype is not None or x.dtype is not _FLOAT32:
+            x, half = _patterns(x, dtype)
         if x.flags.carray:
             _unit_pass(x, axis, out, low, high, half, zeros, saturated, True)
             return
@@ -103,6 +114,9 @@ class NumbaKernels:
         dtype: str | None = None,
     ) -> None:
         """See `Kernels.gradient_statistics`."""
+        if dtype is None and _plain_pair(g, a):
+            passes.gradient_statistics(g.reshape(-1), a.reshape(-1), out, relevance, False, True)
+            return
         check_pair(g, a, "A gradient and its activation")
         (g, half), (a, _) = _patterns(g, dtype), _patterns(a, dtype)
         if not (g.flags.carray and a.flags.carray):
@@ -125,6 +139,9 @@ class NumbaKernels:
         dtype: str | None = None,
     ) -> None:
         """See `Kernels.update_statistics`."""
+        if dtype is None and _plain_pair(new, previous):
+            passes.update_statistics(new.reshape(-1), previous.reshape(-1), out_weight, out_update, False, True)
+            return
         check_pair(new, previous, "A parameter and its previous value")
         (new, half), (previous, _) = _patterns(new, dtype), _patterns(previous, dtype)
         if not (new.flags.carray and previous.flags.carray):
@@ -162,10 +179,7 @@ def _unit_pass(
     fresh: bool,
 ) -> None:
     """Run the pass for C-contiguous `x` with its units along `axis`."""
-    inner = 1
-    for size in x.shape[axis + 1 :]:
-        inner *= size
-    flat = x.reshape(-1)
+    flat, inner = x.reshape(-1), math.prod(x.shape[axis + 1 :])
     if flat.size == 0 or inner == 1:
         if zeros.size == 0:
             passes.statistics(flat, out, low, high, half, fresh)

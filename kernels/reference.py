@@ -36,8 +36,8 @@ def _figures(x: NDArray[Any], low: float, high: float, smallest_normal: float) -
     finite = x[np.isfinite(x)].astype(np.float64)
     below, above = _saturation(x, low, high)
     magnitude = np.abs(finite)
-    with np.errstate(over="ignore"):  # squares of float64 may be infinite, and then the sum of squares is
-        sumsq = np.sum(np.square(finite))
+    with np.errstate(over="ignore"):  # sums of float64 may be infinite
+        total, sumsq = np.sum(finite), np.sum(np.square(finite))
     return {
         "count": x.size,
         "nan": np.count_nonzero(np.isnan(x)),
@@ -48,7 +48,7 @@ def _figures(x: NDArray[Any], low: float, high: float, smallest_normal: float) -
         "subnormals": np.count_nonzero((magnitude > 0) & (magnitude < smallest_normal)),
         "min": np.min(finite, initial=np.inf),
         "max": np.max(finite, initial=-np.inf),
-        "sum": np.sum(finite),
+        "sum": total,
         "sumsq": sumsq,
         "absmax": np.max(magnitude, initial=0.0),
         "low": np.count_nonzero(below),

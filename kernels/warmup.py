@@ -4,21 +4,28 @@ import atexit
 import os
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable
+from functools import partial
+from typing import Final
 
 import numpy as np
 
+from hypocenter.errors import HypocenterError
+from hypocenter.kernels.figures import WIDTH
 from hypocenter.kernels.protocol import Kernels
-from hypocenter.kernels.selection import select
+from hypocenter.kernels.selection import select, without_cache
 
-#: In the order in which programs are likely to need them; the 16-bit formats share their passes.
-_DTYPES = (("float32", None), ("uint16", "bfloat16"), ("float64", None))
+#: In the order in which programs are likely to need them; the two 16-bit formats share their passes.
+DTYPES: Final = (("float32", None), ("uint16", "bfloat16"), ("float64", None))
+
+#: Seconds that an exit or a fork waits at most for the compiler; all passes together take about 10 s uncached.
+PATIENCE: Final = 60.0
 
 
 class Warmup:
     """One background warm-up: a daemon thread that calls each pass once per dtype.
 
-    A call of a pass that is not ready yet waits for its compilation, whoever started it.
+    A call of a pass that is not ready yet is right all the same: it waits for its compilation, whoever started it.
     """
 
     def __init__(self) -> None:
@@ -29,59 +36,70 @@ class Warmup:
         self._thread.start()
 
     def wait(self, timeout: float | None = None) -> bool:
-        """Wait until the passes are ready, at most `timeout` seconds; true when they are."""
+        """Wait until the warm-up has ended, at most `timeout` seconds; true when it has."""
         if self._thread is not threading.current_thread():
             self._thread.join(timeout)
         return not self._thread.is_alive()
 
     def stop(self) -> None:
-        """Stop after the pass that is being compiled, and wait for that."""
+        """End the warm-up after the pass that is being compiled, and wait for that."""
         self._stopped = True
-        self.wait()
+        self.wait(PATIENCE)
 
     def _run(self) -> None:
         start = time.perf_counter()
         try:
-            for _ in calls(select().kernels):
-                if self._stopped:
-                    break
+            kernels = select().kernels
+            try:
+                self._call_all(kernels)
+            except Exception as error:  # noqa: BLE001 - a cache that fails here must not fail in the user's training
+                without_cache(error)
+                self._call_all(kernels)
+        except HypocenterError as error:
+            self.failure = str(error)
         except Exception as error:  # noqa: BLE001 - a thread has nobody to raise to; the reason is kept
-            self.failure = f"the kernels could not be warmed up ({type(error).__name__}: {error})."
+            self.failure = f"The kernels could not be warmed up ({type(error).__name__}: {error})."
         self.seconds = time.perf_counter() - start
 
+    def _call_all(self, kernels: Kernels) -> None:
+        for call in calls(kernels):
+            if self._stopped:
+                return
+            call()
 
-def calls(kernels: Kernels) -> Iterator[str]:
-    """Call each pass for each dtype on a tiny tensor; yields the dtype after each call."""
-    out, other = np.empty(14), np.empty(14)
-    for dtype, meaning in _DTYPES:
+
+def calls(kernels: Kernels) -> list[Callable[[], object]]:
+    """A call of each pass for each dtype on a tiny tensor, in the order in which they are likely to be needed."""
+    prepared: list[Callable[[], object]] = []
+    out, other, relevance = np.empty(WIDTH), np.empty(WIDTH), np.empty(2)
+    zeros, saturated = np.zeros(2, np.int64), np.zeros(2, np.int64)
+    for dtype, meaning in DTYPES:
         x = np.zeros((2, 2, 2), dtype)
-        zeros, saturated = np.zeros(2, np.int64), np.zeros(2, np.int64)
-        kernels.statistics(x, out, dtype=meaning)
-        yield dtype
-        kernels.unit_statistics(x, out, 0.0, 1.0, 2, zeros, saturated, meaning)
-        yield dtype
-        kernels.gradient_statistics(x, x.copy(), out, np.empty(2), meaning)
-        yield dtype
-        kernels.update_statistics(x, x.copy(), out, other, meaning)
-        yield dtype
-        kernels.unit_statistics(x, out, 0.0, 1.0, 1, zeros, saturated, meaning)
-        yield dtype
-        kernels.nonfinite(x, meaning)
-        yield dtype
+        prepared += [
+            partial(kernels.statistics, x, out, dtype=meaning),
+            partial(kernels.unit_statistics, x, out, 0.0, 1.0, 2, zeros, saturated, meaning),
+            partial(kernels.gradient_statistics, x, x.copy(), out, relevance, meaning),
+            partial(kernels.update_statistics, x, x.copy(), out, other, meaning),
+            partial(kernels.unit_statistics, x, out, 0.0, 1.0, 1, zeros, saturated, meaning),
+            partial(kernels.nonfinite, x, meaning),
+        ]
+    return prepared
 
 
-_lock = threading.Lock()
-_started: list[Warmup] = []
+class _Process:
+    """The warm-up of this process."""
+
+    lock = threading.Lock()
+    warmup: Warmup | None = None
 
 
 def warm_up() -> Warmup:
     """Start the warm-up, once per process; later calls return the same one."""
-    with _lock:
-        if not _started:
-            warmup = Warmup()
+    with _Process.lock:
+        if _Process.warmup is None:
+            warmup = _Process.warmup = Warmup()
             atexit.register(warmup.stop)  # the interpreter must not end inside the compiler
             if hasattr(os, "register_at_fork"):
                 # A fork during a compilation would leave the child a lock that nobody opens.
-                os.register_at_fork(before=warmup.wait)
-            _started.append(warmup)
-        return _started[0]
+                os.register_at_fork(before=lambda: warmup.wait(PATIENCE))
+        return _Process.warmup
