@@ -9,7 +9,7 @@ import copy
 import functools
 import sys
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from types import CodeType, FrameType
 from typing import Any, Self
 
@@ -81,6 +81,13 @@ class ConstructionSites:
         """
         known = self._chains.get(id(module))
         return known[1] if known is not None and known[0]() is module else ()
+
+    def modules(self) -> Iterator[nn.Module]:
+        """Every module that was seen to be made and is still alive."""
+        for reference, _ in list(self._chains.values()):
+            module = reference()
+            if module is not None:
+                yield module
 
     def site_for(self, module: nn.Module, path: str, root: nn.Module) -> Site | None:
         """The definition site of `module`, which `root` holds at `path` (dotted, empty for the root itself).

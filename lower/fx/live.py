@@ -2,7 +2,7 @@
 
 import contextlib
 import copy
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import torch
@@ -11,6 +11,7 @@ from torch import nn
 from hypocenter.ir.graph import IR
 from hypocenter.ir.site import Site
 from hypocenter.kernels import Kernels
+from hypocenter.kernels.reference import ReferenceKernels
 from hypocenter.lower.fx.builder import GraphBuilder, Planned
 from hypocenter.lower.fx.coverage import coverage
 from hypocenter.probes.fx import patches
@@ -20,7 +21,8 @@ from hypocenter.probes.fx.observer import Observer
 from hypocenter.probes.recorder import Recorder
 from hypocenter.probes.schedule import Schedule
 
-Definition = Callable[[nn.Module, str], Site | None]
+#: From a module, its path in a model, and the model, to where the module was constructed.
+Definition = Callable[[nn.Module, str, nn.Module], Site | None]
 Plan = Callable[[IR, str], Planned]
 
 
@@ -35,6 +37,7 @@ class Live:
         definition: Where modules were constructed.
         name_root: Names a second and further model.
         owner_of_root: The module that holds a module that was called at top level.
+        checkpoint: Called about once a second while the program runs, and at its first steps.
         meter: What reads the tensors; a `Meter` on `recorder` and `kernels` unless given.
     """
 
@@ -47,13 +50,24 @@ class Live:
         definition: Definition,
         name_root: Callable[[nn.Module], str] = lambda module: type(module).__name__.lower(),
         owner_of_root: Callable[[nn.Module], nn.Module] = lambda module: module,
+        checkpoint: Callable[[], None] = lambda: None,
         meter: Meter | None = None,
     ) -> None:
         self.recorder = recorder
-        self.builder = GraphBuilder(recorder.subject, definition, plan)
+        self.builder = GraphBuilder(recorder.subject, self._defined, plan)
+        self._definition = definition
         meter = meter or Meter(recorder, kernels)
-        self.observer = Observer(meter, self.builder, schedule, name_root, owner_of_root)
+        self.observer = Observer(meter, self.builder, schedule, name_root, owner_of_root, checkpoint)
         self._everywhere: Everywhere | None = None
+        self._at_stop: list[Callable[[], None]] = []
+
+    def _defined(self, module: nn.Module, path: str) -> Site | None:
+        known = self.observer.registry.module(module)
+        root = None if known is None else known.root.module()
+        if known is None or root is None:
+            return None
+        inner = path.removeprefix(known.root.name).removeprefix(".") if known.root.name else path
+        return self._definition(module, inner, root)
 
     @property
     def ir(self) -> IR:
@@ -81,10 +95,20 @@ class Live:
             self._everywhere = None
         patches.discard(self.observer.training)
         self.observer.stop()
+        while self._at_stop:
+            self._at_stop.pop()()
+
+    def when_stopped(self, action: Callable[[], None]) -> None:
+        """Call `action` at the end of `stop`."""
+        self._at_stop.append(action)
 
     def coverage(self) -> dict[str, Any]:
         """The `coverage` object of the report."""
         return coverage(self.builder, self.observer.registry)
+
+    def report(self) -> None:
+        """Record what is otherwise said at the end: optimizers and counters."""
+        self.observer.training.finish()
 
     def counters(self) -> dict[str, int]:
         """How often what happened: the data of the `counters` event."""
@@ -100,7 +124,7 @@ class _Deaf(Meter):
         return False
 
 
-def lower_module(model: nn.Module, example_inputs: Any, kernels: Kernels, plan: Plan, definition: Definition) -> IR:
+def lower_module(model: nn.Module, example_inputs: Any, plan: Plan, definition: Definition) -> IR:
     """Run a model once on example inputs and return its graph.
 
     The model runs in the mode in which it is; buffers and the states of the random generators are put back.
@@ -108,7 +132,6 @@ def lower_module(model: nn.Module, example_inputs: Any, kernels: Kernels, plan: 
     Args:
         model: The model.
         example_inputs: A tensor, a tuple of positional or a mapping of keyword arguments.
-        kernels: Unused by a run that measures nothing, but part of every observer.
         plan: Which values would get a probe (they do not).
         definition: Where modules were constructed.
 
@@ -116,24 +139,26 @@ def lower_module(model: nn.Module, example_inputs: Any, kernels: Kernels, plan: 
         Exception: whatever the model's forward raises.
     """
     recorder = Recorder(None)
+    kernels = ReferenceKernels()  # never called: nothing is measured
     live = Live(recorder, kernels, Schedule(), plan, definition, meter=_Deaf(recorder, kernels))
-    args: tuple[Any, ...] = ()
-    kwargs: dict[str, Any] = {}
-    if isinstance(example_inputs, dict):
-        kwargs = example_inputs
-    else:
-        args = example_inputs if isinstance(example_inputs, tuple) else (example_inputs,)
-    with _undisturbed(model), torch.enable_grad():
+    with undisturbed(model), torch.enable_grad():
         live.start(model)
         try:
-            model(*args, **kwargs)
+            call(model, example_inputs)
         finally:
             live.stop(model)
     return live.ir
 
 
+def call(model: nn.Module, inputs: Any) -> Any:
+    """Call a model with a tensor, a tuple of positional or a mapping of keyword arguments."""
+    if isinstance(inputs, Mapping):
+        return model(**inputs)
+    return model(*inputs) if isinstance(inputs, tuple) else model(inputs)
+
+
 @contextlib.contextmanager
-def _undisturbed(model: nn.Module) -> Iterator[None]:
+def undisturbed(model: nn.Module) -> Iterator[None]:
     """Put buffers and random states back at the end."""
     buffers = {name: copy.deepcopy(buffer.detach()) for name, buffer in model.named_buffers()}
     devices = range(torch.cuda.device_count() if torch.cuda.is_available() else 0)

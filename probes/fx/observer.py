@@ -59,6 +59,7 @@ class Observer:
         schedule: When everything is measured.
         name_root: Names a model that was met without a name.
         owner_of_root: Finds the module that holds a module met at top level, or returns it as it is.
+        checkpoint: Called about once a second, from the program's own thread, between its operations.
     """
 
     def __init__(
@@ -68,6 +69,7 @@ class Observer:
         schedule: Schedule,
         name_root: Callable[[nn.Module], str] = lambda module: type(module).__name__,
         owner_of_root: Callable[[nn.Module], nn.Module] = lambda module: module,
+        checkpoint: Callable[[], None] = lambda: None,
     ) -> None:
         self.meter = meter
         self.graph = graph
@@ -78,6 +80,7 @@ class Observer:
         self.growth = Growth(meter, graph, self.registry, self.flow)
         self.training = Training(self)
         self.enabled = True
+        self.checkpoint = checkpoint
         self._name_root = name_root
         self._owner_of_root = owner_of_root
         self._thread = threading.get_ident()

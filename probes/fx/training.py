@@ -78,6 +78,7 @@ class Training:
                 self.step, self._call, self._step_over = self.step + 1, 0, False
                 self._report_optimizers()
             self._backward_seen = False
+        self._check_point()
         full = self.observer.schedule.full(self.step, self._fired_at)
         self.meter.begin(self.step, self._call, training, full)
         self.watching_gradients = torch.is_grad_enabled()
@@ -200,8 +201,7 @@ class Training:
             if tensor.grad is not None:
                 self.weights.read_update(parameter, tensor, self.step, self._call)
         self.meter.flush()
-        if time.monotonic() - self._told > COUNTERS_PERIOD:
-            self._tell_counters()
+        self._check_point()
 
     def _parameters_of(self, optimizer: torch.optim.Optimizer) -> list[tuple[Parameter, torch.Tensor]]:
         found = []
@@ -269,6 +269,11 @@ class Training:
             if not known.reported and (known.steps or every):
                 known.reported = True
                 self.recorder.event("optimizer", **self.optimizers.event(known, self.observer.registry))
+
+    def _check_point(self) -> None:
+        if time.monotonic() - self._told > COUNTERS_PERIOD:
+            self._tell_counters()
+            self.observer.checkpoint()
 
     def _tell_counters(self) -> None:
         self._told = time.monotonic()
