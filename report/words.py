@@ -103,7 +103,8 @@ def value_text(value: Any) -> str:
         return f"{value:.0f}" if value.is_integer() and abs(value) < 1e6 else f"{value:.4g}"
     if isinstance(value, list):
         rest = [f"and {len(value) - MANY} more"] if len(value) > MANY else []
-        return ", ".join([*map(value_text, value[:MANY]), *rest]) or "none"
+        between = "; " if any(isinstance(item, dict) for item in value) else ", "
+        return between.join([*map(value_text, value[:MANY]), *rest]) or "none"
     if isinstance(value, dict):
         return ", ".join(f"{name.replace('_', ' ')} {value_text(item)}" for name, item in value.items()) or "none"
     return printable(str(value).strip().splitlines()[-1] if str(value).strip() else "''")
@@ -155,5 +156,9 @@ def _ended(report: Report) -> str:
 
 def _overhead(overhead: Overhead) -> str:
     share = "" if overhead.percent is None else f" ({overhead.percent:.1f} % of the rest)"
-    text = f"{overhead.probe_seconds:.2f} s of {overhead.wall_seconds:.2f} s{share}"
+    text = f"{_seconds(overhead.probe_seconds)} of {_seconds(overhead.wall_seconds)}{share}"
     return f"{text}, over the budget of {overhead.budget_percent:g} %: try --every" if overhead.over_budget else text
+
+
+def _seconds(time: float) -> str:
+    return f"{1000 * time:.3g} ms" if time < 0.1 else f"{time:.2f} s"
