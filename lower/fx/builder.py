@@ -62,6 +62,7 @@ class GraphBuilder:
         self._definition = definition
         self._plan = plan
         self._constants: dict[str, dict[str, Any]] = {}
+        self._probe_of: dict[str, Probe] = {}
 
     def grow(self, call: Call) -> Node:
         """Add the node of a call that runs for the first time."""
@@ -109,7 +110,8 @@ class GraphBuilder:
             decision = self._plan(self.ir, value)
             reason = refusal(tensor) if decision.probe else decision.reason
             if reason is None:
-                probes.append(Probe(self._subject(value), op.low, op.high, axis))
+                probe = self._probe_of[value] = Probe(self._subject(value), op.low, op.high, axis)
+                probes.append(probe)
             else:
                 probes.append(None)
                 reasons.append(reason)
@@ -152,6 +154,15 @@ class GraphBuilder:
         """Mark a value as an output of a model."""
         if self.ir.producer(value) is not None:
             self.ir.mark_output(value)
+
+    def probe_of(self, value: str) -> Probe | None:
+        """The probe of a value, or of the value that it is a view of; None where there is none."""
+        while value not in self._probe_of:
+            layer = self.ir.producer(value)
+            if layer is None or layer.kind != "movement" or not layer.inputs or layer.inputs[0] is None:
+                return None
+            value = layer.inputs[0]
+        return self._probe_of[value]
 
     def widen(self, value: str, shape: tuple[int, ...]) -> None:
         """Note that a value was seen with another shape."""

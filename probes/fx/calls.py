@@ -74,6 +74,9 @@ class Graph(Protocol):
     def new_output(self, value: str) -> None:
         """Mark a value as an output of a model."""
 
+    def probe_of(self, value: str) -> Probe | None:
+        """The probe of a value, or of the value that it is a view of; None where there is none."""
+
     def widen(self, value: str, shape: tuple[int, ...]) -> None:
         """Note that a value was seen with another shape."""
 

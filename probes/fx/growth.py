@@ -79,6 +79,13 @@ class Growth:
             if name not in root.outputs:
                 root.outputs.add(name)
                 self._graph.new_output(name)
+                self._mark_spread(name)
+
+    def _mark_spread(self, name: str) -> None:
+        """Measure the spread of a model's output, or of the value that a view at the end shows."""
+        probe = self._graph.probe_of(name)
+        if probe is not None:
+            probe.spread = True
 
     def function(
         self,

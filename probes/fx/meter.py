@@ -18,6 +18,10 @@ _RELEVANCE, _SPREAD = INDEX["relevance"], INDEX["spread"]
 _NAN, _POSINF, _NEGINF = INDEX["nan"], INDEX["posinf"], INDEX["neginf"]
 
 
+#: Values of an output that are read for its spread: some 20 microseconds.
+SPREAD_ELEMENTS = 16_384
+
+
 @dataclass(slots=True)
 class Probe:
     """What is measured of one value.
@@ -27,6 +31,9 @@ class Probe:
         low: Values at or below count as saturated.
         high: Values at or above count as saturated.
         axis: The unit axis when per-unit counts are wanted.
+        zeros: Scratch: zeros per unit.
+        saturated: Scratch: saturated values per unit.
+        spread: It is an output of a model: measure how far its samples are apart.
     """
 
     subject: int
@@ -35,6 +42,7 @@ class Probe:
     axis: int | None = None
     zeros: NDArray[np.int64] | None = None
     saturated: NDArray[np.int64] | None = None
+    spread: bool = False
 
 
 def refusal(tensor: torch.Tensor) -> str | None:
@@ -44,6 +52,21 @@ def refusal(tensor: torch.Tensor) -> str | None:
     if not plain(tensor):
         return f"its output is a {type(tensor).__name__} with layout {tensor.layout}, which has no plain memory to read"
     return None
+
+
+def spread(output: torch.Tensor) -> float:
+    """The largest, over features, of max minus min over the batch (axis 0); 0 when all samples are alike.
+
+    Of wide outputs (vocabularies, images) evenly spaced features are read, `SPREAD_ELEMENTS` values at most.
+    """
+    flat = output.detach().reshape(output.shape[0], -1)
+    stride = -(-flat.numel() // SPREAD_ELEMENTS)
+    if stride > 1:
+        flat = flat[:, :: min(stride, flat.shape[1])]
+    if not flat.numel():
+        return 0.0
+    low, high = flat.aminmax(dim=0)
+    return float((high - low).max())
 
 
 class Meter:
@@ -81,6 +104,8 @@ class Meter:
             self.kernels.statistics(x, row, probe.low, probe.high, dtype)
         else:
             self._units(x, row, probe, dtype)
+        if probe.spread and tensor.dim() and tensor.shape[0] > 1:
+            row[_SPREAD] = spread(tensor)
         return self._judge(row)
 
     def gradient(self, gradient: torch.Tensor, activation: torch.Tensor | None, probe: Probe) -> None:
@@ -104,18 +129,6 @@ class Meter:
             both = row[_RELEVANCE : _RELEVANCE + 2]
             self.kernels.gradient_statistics(g, as_array(activation), row, both, dtype)
         self._judge(row)
-
-    def spread(self, output: torch.Tensor, subject: int, phase: int) -> None:
-        """Measure a model output with its spread: the largest, over features, of max minus min over the batch."""
-        if output.device.type != "cpu" or output.dim() == 0:
-            return
-        row = self.recorder.row(subject, phase)
-        dtype = "bfloat16" if output.dtype is torch.bfloat16 else None
-        self.kernels.statistics(as_array(output), row, dtype=dtype)
-        if output.shape[0] > 1 and output.numel():
-            flat = output.detach().flatten(1) if output.dim() > 1 else output.detach()
-            low, high = flat.aminmax(dim=0)
-            row[_SPREAD] = float((high - low).max())
 
     def flush(self) -> None:
         """Fetch what is still on devices; called at the end of each step."""

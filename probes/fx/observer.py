@@ -8,6 +8,7 @@ hooks that return nothing.
 
 import sys
 import threading
+import time
 from collections.abc import Callable
 from functools import partial
 from types import FrameType
@@ -138,7 +139,7 @@ class Observer:
         if not criterion:
             self._repeats.clear()
             self.growth.reshaped = False
-            with self.suspended():
+            with self.suspended(), self.training.timed():
                 self.training.forward_begins(module)
                 self.growth.name_inputs(known, args, kwargs)
         absent = not stack.present(self.mode)
@@ -242,6 +243,7 @@ class Observer:
         return min(repeat, MAX_REPEATS - 1)
 
     def _executed(self, node: Node, outputs: tuple[torch.Tensor, ...]) -> None:
+        began = time.perf_counter()
         flow, meter = self.flow, self.meter
         for tensor, value, probe in zip(outputs, node.values, node.probes, strict=False):
             flow.set(tensor, value)
@@ -255,10 +257,13 @@ class Observer:
                 tensor.register_hook(  # type: ignore[no-untyped-call]  # torch annotates its arguments only
                     partial(self._gradient, probe, alias, alias._version, meter.step)
                 )
+        meter.recorder.probe_seconds += time.perf_counter() - began
 
     def _gradient(
         self, probe: Probe, activation: torch.Tensor, version: int, step: int, gradient: torch.Tensor
     ) -> None:
         if not self.enabled or step != self.meter.step:
             return
+        began = time.perf_counter()
         self.meter.gradient(gradient, activation if activation._version == version else None, probe)
+        self.meter.recorder.probe_seconds += time.perf_counter() - began

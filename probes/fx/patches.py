@@ -12,7 +12,7 @@ Official hooks serve where they exist (optimizer steps); the rest are attributes
 import functools
 import sys
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from types import FrameType
 from typing import Any, Protocol
 
@@ -27,6 +27,9 @@ class Listener(Protocol):
 
     def suspended(self) -> Any:
         """A context in which the observer's function mode is off the stack."""
+
+    def timed(self) -> AbstractContextManager[None]:
+        """A context that counts what happens inside as time spent in probes."""
 
     def before_backward(self, roots: Any, frame: FrameType) -> None:
         """Backward is about to run from `roots`; `frame` is its caller."""
@@ -118,12 +121,14 @@ def _backward(original: Callable[..., Any]) -> Callable[..., Any]:
         frame = sys._getframe(1)
         with _all_suspended():
             for listener in _listeners:
-                listener.before_backward(args[0] if args else kwargs.get("tensors"), frame)
+                with listener.timed():
+                    listener.before_backward(args[0] if args else kwargs.get("tensors"), frame)
             try:
                 return original(*args, **kwargs)
             finally:
                 for listener in _listeners:
-                    listener.after_backward()
+                    with listener.timed():
+                        listener.after_backward()
 
     return backward
 
@@ -202,9 +207,11 @@ def _before_step(optimizer: torch.optim.Optimizer, *_: Any) -> None:
     _steps[id(optimizer)] = _steps.get(id(optimizer), 0) + 1
     frame = sys._getframe(1)
     for listener in _listeners:
-        listener.before_step(optimizer, frame)
+        with listener.timed():
+            listener.before_step(optimizer, frame)
 
 
 def _after_step(optimizer: torch.optim.Optimizer, *_: Any) -> None:
     for listener in _listeners:
-        listener.after_step(optimizer)
+        with listener.timed():
+            listener.after_step(optimizer)

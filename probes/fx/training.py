@@ -6,6 +6,8 @@ parameters are compared with what they were.
 """
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
@@ -59,6 +61,13 @@ class Training:
     def suspended(self) -> Suspended:
         """A context in which PyTorch does not know of the observer."""
         return self.observer.suspended()
+
+    @contextmanager
+    def timed(self) -> Iterator[None]:
+        """Count what happens inside as time spent in probes."""
+        began = time.perf_counter()
+        yield
+        self.recorder.probe_seconds += time.perf_counter() - began
 
     # -- forward -----------------------------------------------------------------------------------------------
 
