@@ -22,10 +22,11 @@ def processor() -> str:
 
 
 def machine(libraries: tuple[str, ...] = LIBRARIES) -> str:
-    """One line: processor, cores, date, versions."""
+    """One line: processor, cores, what else kept them busy, date, versions."""
     versions = ", ".join(f"{library} {version(library)}" for library in libraries)
     when = datetime.now(UTC).strftime("%Y-%m-%d")
-    return f"{processor()}, {os.cpu_count()} cores, {when}; Python {platform.python_version()}, {versions}."
+    load = f" (load {os.getloadavg()[0]:.1f})" if hasattr(os, "getloadavg") else ""
+    return f"{processor()}, {os.cpu_count()} cores{load}, {when}; Python {platform.python_version()}, {versions}."
 
 
 def replace_section(name: str, text: str, path: Path = RESULTS) -> None:

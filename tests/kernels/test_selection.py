@@ -109,8 +109,10 @@ def test_wrong_figures_in_the_trial_fall_back_to_numpy() -> None:
 
 NO_FOLDER = """
 import numba.core.caching as caching
-for locator in (caching.UserWideCacheLocator, caching.InTreeCacheLocator, caching.InTreeCacheLocatorFsAgnostic):
-    locator.ensure_cache_path = lambda self: (_ for _ in ()).throw(OSError(30, "Read-only file system"))
+def fail(self):
+    raise OSError(30, "Read-only file system")
+for kind in caching.CacheImpl._locator_classes:
+    kind.ensure_cache_path = fail
 """
 FULL_DISK = """
 import numba.core.caching as caching
