@@ -6,6 +6,7 @@ remembered, and the text of a line is read only when a report asks for it (`with
 
 import linecache
 import os
+import sys
 import sysconfig
 from dataclasses import replace
 from enum import IntEnum
@@ -97,11 +98,18 @@ def call_sites(frame: FrameType | None) -> tuple[Site | None, Site | None]:
     return call, None
 
 
-def user_frame(frame: FrameType | None) -> FrameType | None:
-    """The nearest frame, from this one outwards, that runs the user's code."""
-    while frame is not None and owner_of(frame) is not Owner.USER:
+def user_frame(frame: FrameType | None, within: int = sys.maxsize) -> FrameType | None:
+    """The nearest frame, from this one outwards, that runs the user's code; None if there is none `within` so many."""
+    while frame is not None and within > 0:
+        filename = frame.f_code.co_filename
+        owner = _owners.get(filename)
+        if owner is None:
+            owner = _classify(frame, filename)
+        if owner == 0:
+            return frame
         frame = frame.f_back
-    return frame
+        within -= 1
+    return None
 
 
 def with_snippet(site: Site) -> Site:

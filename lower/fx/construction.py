@@ -19,6 +19,7 @@ from hypocenter.ir.frames import site_of, user_frame
 from hypocenter.ir.site import Site
 
 MAX_CHAIN = 3  # places kept per module: the constructor call, and the calls of the helper functions around it
+MAX_CALL_DEPTH = 12  # library frames (decorators, containers that read generators) between two calls of the user's
 MAX_CONSTRUCTOR_DEPTH = 32  # frames between `nn.Module.__init__` and the outermost `__init__` of the same object
 
 _COMPREHENSIONS = frozenset({"<listcomp>", "<setcomp>", "<dictcomp>", "<genexpr>"})
@@ -169,7 +170,9 @@ def _places(frame: FrameType | None) -> tuple[Site, ...]:
     """The user's places from a frame outwards, up to the constructor or the top-level code that they belong to."""
     places: list[Site] = []
     inner = ""
-    while len(places) < MAX_CHAIN and (frame := user_frame(frame)) is not None:
+    within = sys.maxsize  # a library may make layers deep inside of itself, but callers are next to their callees
+    while len(places) < MAX_CHAIN and (frame := user_frame(frame, within)) is not None:
+        within = MAX_CALL_DEPTH
         if inner not in _COMPREHENSIONS:  # the function around a comprehension is the same place again
             places.append(site_of(frame, "definition"))
         inner = frame.f_code.co_name

@@ -17,7 +17,7 @@ class Net(nn.Module):
         self.whole = nn.Transformer(  # site: whole.decoder.layers.0.linear2, whole.encoder.norm @ nn.Transformer(
             8, 2, 1, 1, 16, batch_first=True
         )  # end: whole.decoder.layers.0.linear2, whole.encoder.norm @ )
-        self.parallel = nn.DataParallel(nn.Linear(2, 2))  # site: parallel.module @ nn.Linear(2, 2) [none]
+        self.parallel = nn.DataParallel(nn.Linear(2, 2))  # site: parallel.module @ nn.Linear(2, 2)
 
 
 def make():
