@@ -93,14 +93,25 @@ class Dataflow:
 
     @cached_property
     def after_model(self) -> frozenset[str]:
-        """Names of the nodes that compute the loss: after the model's outputs, or of a kind that says so."""
+        """Names of the nodes that compute the loss: losses by kind, and what follows the model's outputs.
+
+        A module behind the model counts as loss when it has no parameters (a criterion class of the user's own); with
+        parameters it is another model, such as a discriminator.
+        """
         outputs = set(self.ir.outputs)
-        names: set[str] = set()
-        derived = set(outputs)
+        derived, names = set(outputs), set()
         for node in self.ir.nodes:
-            inside = node.module is not None or bool(node.scope)
-            downstream = node.kind == "loss" or (not inside and derived.intersection(filter(None, node.inputs)))
-            if downstream and not outputs.intersection(node.outputs):
+            follows = derived.intersection(filter(None, node.inputs)) and not self._in_model(node)
+            if follows or node.kind == "loss":
                 names.add(node.name)
                 derived.update(node.outputs)
         return frozenset(names)
+
+    @cached_property
+    def _owners(self) -> frozenset[str]:
+        """First parts of parameter names: the modules, directly below a root or roots themselves, that learn."""
+        return frozenset(value.name.partition(".")[0] for value in self.ir.inputs if value.kind == "parameter")
+
+    def _in_model(self, node: Layer) -> bool:
+        path = node.module or node.scope
+        return bool(path) and path.partition(".")[0] in self._owners

@@ -178,11 +178,13 @@ class Facts:
 
     @cached_property
     def parameter_layer(self) -> Mapping[str, Layer]:
-        """Parameter name -> the first node that uses it."""
+        """Parameter name -> the first layer that uses it, else the first operation."""
         owners: dict[str, Layer] = {}
         for node in self.run.ir.nodes:
             for name in node.parameters:
-                owners.setdefault(name, node)
+                known = owners.setdefault(name, node)
+                if known.module is None and node.module is not None:
+                    owners[name] = node
         return owners
 
     @cached_property

@@ -31,8 +31,9 @@ _MASKING: Final = frozenset(
 )
 #: Operations that hand a mask on.
 _CARRYING: Final = frozenset({"add", "sub", "cat", "stack", "minimum", "maximum", "mul", "clamp", "expand", "repeat"})
-#: Kinds of graph inputs that may hold a mask.
+#: Kinds of graph inputs that may hold a mask, and the operations that then read them.
 _OUTSIDE: Final = frozenset({"input", "buffer", "constant"})
+_READING: Final = frozenset({"add", "sub", "where", "softmax", "attention", "minimum", "maximum"})
 
 
 class Moment:
@@ -107,7 +108,7 @@ class Moment:
             return False
         node = self.flow.ir.producer(name)
         if node is None:
-            return stats.kind in _OUTSIDE
+            return stats.kind in _OUTSIDE and all(op(reader) in _READING for reader in self.flow.consumers(name))
         if op(node) in _MASKING:
             return True
         return op(node) in _CARRYING and any(

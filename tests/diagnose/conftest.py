@@ -31,6 +31,7 @@ class Scene:
     """Builds the graph and records rows for it."""
 
     site = staticmethod(site)
+    value = staticmethod(lambda name: ValueInfo(name, None, "float32"))
 
     def __init__(self) -> None:
         self.ir = IR()

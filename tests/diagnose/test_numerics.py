@@ -452,3 +452,42 @@ def test_one_fault_is_one_finding(scene):
     scene.loss(NAN)
     diagnosis = scene.diagnose(select=["HC1"])
     assert [(each.rule, each.rank) for each in diagnosis.findings] == [("HC101", 1)]
+
+
+def test_minus_infinity_in_the_inputs_of_a_layer_is_no_mask(scene):
+    scene.input("x")
+    scene.linear("fc", "x", line=3)
+    scene.node("loss", "MSELoss", ["fc"], kind="loss")
+    scene.at(0)
+    scene.see(Phase.INPUT, x=[-INF, 1.0])
+    scene.forward(fc=[NAN, 1.0])
+    scene.loss(NAN)
+    assert only(scene, "HC105").layer == "fc"
+
+
+def test_a_criterion_class_of_the_users_own_is_the_loss(scene):
+    scene.input("x")
+    scene.linear("fc", "x", line=3)
+    scene.ir.mark_output("fc")
+    scene.ir.add_node(
+        "criterion.log", "Log", scope="criterion", kind="elementwise", inputs=["fc"],
+        outputs=[scene.value("criterion.log")], definition=None, call=None, user=scene.site(12),
+    )  # fmt: skip
+    scene.node("loss", "ReduceMean", ["criterion.log"], kind="reduction")
+    scene.ir.mark_output("loss")
+    scene.at(0)
+    scene.forward(fc=[0.0, 1.0], criterion__log=[-INF, 0.0])
+    scene.loss(-INF)
+    assert only(scene, "HC102").location.line == 12
+
+
+def test_a_second_model_is_no_loss(scene):
+    scene.input("x")
+    scene.linear("generator.fc", "x")
+    scene.ir.mark_output("generator.fc")
+    scene.linear("critic.fc", "generator.fc", line=4)
+    scene.node("loss", "ReduceMean", ["critic.fc"], kind="reduction")
+    scene.at(0)
+    scene.forward(generator__fc=[1.0, 1.0], critic__fc=[NAN, 0.0])
+    scene.loss(NAN)
+    assert only(scene, "HC101").layer == "critic.fc"
