@@ -31,23 +31,22 @@ class Definitions:
 
     Args:
         root: The model.
-        call: The user's call that received the model, such as `hypocenter.instrument(model)`: its first argument is
-            followed to where it was made. Where that ends in something unknown, all constructor calls of the model's
-            class in the files of the calls are considered, or in all of the user's files without a call.
-        namespace: Globals at the call, where its file is not an imported module (a notebook).
-        outer: The call of the function that `call` stands in, and so on outwards.
+        calls: The user's call that received the model, such as `hypocenter.instrument(model)`, or several: that one
+            first, then the call of the function that it stands in, and so on outwards. The first argument is followed
+            to where it was made. Where that ends in something unknown, all constructor calls of the model's class in
+            the files of the calls are considered, or in all of the user's files without calls.
+        namespace: Globals at the first call, where its file is not an imported module (a notebook).
     """
 
     def __init__(
         self,
         root: ModuleTree,
-        call: Site | None = None,
+        calls: Site | Sequence[Site] = (),
         namespace: Mapping[str, object] | None = None,
-        outer: Sequence[Site] = (),
     ) -> None:
         self._root = root
-        self._calls = [*outer[::-1], *([] if call is None else [call])]  # the outermost first
-        self._files = Files([source_path(call.file) for call in reversed(self._calls)], namespace)
+        self._calls = [calls] if isinstance(calls, Site) else list(calls)
+        self._files = Files([source_path(call.file) for call in self._calls], namespace)
         self._children = Children(self._files)
         self._held: dict[str, Held] = {}
 
@@ -55,12 +54,11 @@ class Definitions:
     def of(
         cls,
         model: Any,
-        call: Site | None = None,
+        calls: Site | Sequence[Site] = (),
         namespace: Mapping[str, object] | None = None,
-        outer: Sequence[Site] = (),
     ) -> "Definitions":
         """The definitions of a live `torch.nn.Module`; arguments as for the class."""
-        return cls(ModuleTree.of(model), call, namespace, outer)
+        return cls(ModuleTree.of(model), calls, namespace)
 
     @classmethod
     def at(cls, model: Any, frame: FrameType) -> "Definitions":
@@ -72,8 +70,7 @@ class Definitions:
             inner = user_frame(inner.f_back)
         if not frames:
             return cls.of(model)
-        call, *outer = [site_of(user) for user in frames]
-        return cls.of(model, call, frames[0].f_globals, outer)
+        return cls.of(model, [site_of(user) for user in frames], frames[0].f_globals)
 
     def site(self, path: str) -> Site | None:
         """The definition site of the module at a dotted path (empty for the model itself).
@@ -122,7 +119,7 @@ class Definitions:
     def _received(self) -> Found | None:
         """What the first argument of the innermost call resolves to, through the calls around it."""
         outer: tuple[ast.Call, Scope] | None = None
-        for call in self._calls:
+        for call in reversed(self._calls):
             node, scope = self._call_at(call) or (None, None)
             if node is None or scope is None:
                 outer = None
