@@ -17,7 +17,7 @@ from typing import Any, Final, Literal
 import numpy as np
 
 from hypocenter.errors import BadRunError
-from hypocenter.probes.store import EVENTS, reason
+from hypocenter.probes.folders import EVENTS, reason
 
 EventKind = Literal[
     "program",  # path, argv, frameworks, versions, cwd

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from hypocenter.probes import store
+from hypocenter.probes import folders, store
 from hypocenter.probes.buffer import Buffer
 from hypocenter.probes.events import Event, EventMemory, append, decode, load_events
 from hypocenter.probes.thinning import Keeper
@@ -37,9 +37,9 @@ class Sink:
         self._events = EventMemory()
         self._intact: int | None = None  # segments below this number are on disk for good
         if self.folder is not None:
-            store.make_writable(self.folder)
+            folders.make_writable(self.folder)
             store.prepare()
-            numbers = [number for number, rank, _ in store.segments(self.folder) if rank == self.rank]
+            numbers = [number for number, rank, _ in folders.segments(self.folder) if rank == self.rank]
             self.first = max(numbers, default=-1) + 1
 
     @property
@@ -89,7 +89,7 @@ class Sink:
     def _fail(self, folder: Path, error: OSError, oldest: int) -> None:
         self._intact = oldest
         self.storage_error = (
-            f"Cannot write to the run folder {str(folder)!r}: {store.reason(error)}. "
+            f"Cannot write to the run folder {str(folder)!r}: {folders.reason(error)}. "
             "What happens from now on is kept in memory and will be missing there."
         )
 
@@ -109,7 +109,7 @@ class Sink:
             return Trace.load(self.folder)
         gathering = Gathering(LOADED_ROWS)
         if self.folder is not None:
-            for number, rank, path in store.segments(self.folder):
+            for number, rank, path in folders.segments(self.folder):
                 if rank != self.rank or self._intact is None or number < self._intact:
                     gathering.read(path)
         gathering.add(self.memory.keys, self.memory.values, names)

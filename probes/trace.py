@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hypocenter.errors import BadRunError
-from hypocenter.probes import store
+from hypocenter.probes import folders, store
 from hypocenter.probes.schema import INDEX, KEYS, Phase
 from hypocenter.probes.thinning import Keeper
 
@@ -156,7 +156,7 @@ class Trace:
             BadRunError: There are segments, and none of them can be read.
         """
         gathering = Gathering(max_rows)
-        found = store.segments(Path(folder))
+        found = folders.segments(Path(folder))
         for _, _, path in found:
             gathering.read(path)
         if found and len(gathering.warnings) == len(found):

@@ -12,12 +12,15 @@ from hypocenter.probes.fx.calls import Call, Graph, Node
 from hypocenter.probes.fx.flow import Flow
 from hypocenter.probes.fx.functions import configuration, constants, in_place
 from hypocenter.probes.fx.meter import Meter, Probe
-from hypocenter.probes.fx.registry import Known, Registry, Root, joined
-from hypocenter.probes.fx.tensors import FLOATING, describe, named_tensors, tensors_in
+from hypocenter.probes.fx.registry import Known, Parameter, Registry, Root, is_lazy, joined
+from hypocenter.probes.fx.tensors import FLOATING, describe, named_tensors, plain, tensors_in
 from hypocenter.probes.schema import Phase
 
 #: How often inputs and targets are described in full; after that only their statistics are recorded.
 DESCRIBED_BATCHES = 3
+
+#: Tensors outside of modules that want gradients: more than these are not parameters but made anew in each step.
+MAX_STRAY_PARAMETERS = 256
 
 
 class Growth:
@@ -40,13 +43,30 @@ class Growth:
         self._registry = registry
         self._flow = flow
         self._described: dict[str, int] = {}
+        self._strays = 0
         self._shapes: dict[str, tuple[int, ...]] = {}
 
     def learn_parameter(self, tensor: torch.Tensor, name: str) -> None:
-        """Give a parameter its name in the graph and in the trace."""
+        """Give a parameter its name in the graph and in the trace; a lazy one without a shape gets it when it has."""
+        if is_lazy(tensor):
+            return
         self._registry.add_parameter(tensor, name, Probe(self._meter.recorder.subject(name)))
         self._flow.set(tensor, name)
         self._graph.new_parameter(name, tensor)
+
+    def parameter(self, tensor: torch.Tensor) -> Parameter | None:
+        """What is known of a parameter; one that a known model was given since gets its name now."""
+        known = self._registry.parameter(tensor)
+        if known is not None:
+            return known
+        name = self._registry.name_in_models(tensor)
+        if name is None or is_lazy(tensor):
+            return None
+        self.learn_parameter(tensor, name)
+        known = self._registry.parameter(tensor)
+        if known is not None and tensor.dtype in FLOATING and plain(tensor):
+            self._meter.value(tensor, known.probe, Phase.WEIGHT)
+        return known
 
     def name_inputs(self, known: Known, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
         """Name and measure what a model is called with; what another model made keeps its name."""
@@ -65,7 +85,7 @@ class Growth:
         if seen < DESCRIBED_BATCHES:
             self._described[value] = seen + 1
             self._meter.recorder.event("data", subject=value, role=role, **describe(tensor))
-        if tensor.dtype in FLOATING:
+        if tensor.dtype in FLOATING and plain(tensor):
             phase = Phase.INPUT if role == "input" else Phase.TARGET
             self._meter.value(tensor, Probe(self._meter.recorder.subject(value)), phase)
         return value
@@ -100,12 +120,17 @@ class Growth:
         """The node of a function call, or None when no data of a model goes into it. `scope` is None outside models."""
         inputs = [*tensors_in(args), *tensors_in(kwargs)]
         names = [self._flow.name(tensor) for tensor in inputs]
+        if any(out.is_leaf and out.requires_grad for out in outputs):  # a parameter is filled or updated in place
+            return None
         for i, tensor in enumerate(inputs):  # a program may have parameters of its own, outside of any module
             if names[i] is None and tensor.requires_grad and tensor.is_leaf:
-                names[i] = self._stray_parameter(tensor)
+                known = self.parameter(tensor)
+                names[i] = self._stray_parameter(tensor) if known is None else known.name
         if not outputs or not any(names):
             return None
         if any(out is tensor for out in outputs for tensor in inputs) and not in_place(name, kwargs):
+            return None
+        if scope is None and self._housekeeping(inputs, names, outputs):
             return None
         targets = () if scope is not None else self._targets(inputs, names)
         call = Call(
@@ -126,7 +151,7 @@ class Growth:
     ) -> Node:
         """The node of a module call. `scope` is None outside models."""
         names = [self._flow.name(tensor) for tensor in inputs]
-        found = [self._registry.parameter(parameter) for parameter in module.parameters()]
+        found = [self.parameter(parameter) for parameter in module.parameters()]
         parameters = tuple(parameter.name for parameter in found if parameter is not None)
         inside = scope is not None or bool(parameters)
         targets = () if inside else self._targets(inputs, names)
@@ -155,8 +180,21 @@ class Growth:
                 found.append((i, names[i] or ""))
         return tuple(found)
 
-    def _stray_parameter(self, tensor: torch.Tensor) -> str:
-        name = f"parameter{sum(1 for _ in self._registry.parameters())}"
+    def _housekeeping(
+        self, inputs: list[torch.Tensor], names: list[str | None], outputs: tuple[torch.Tensor, ...]
+    ) -> bool:
+        """Whether this only looks at parameters or changes them: an update by hand, an average, a norm to print."""
+        if any(out.requires_grad for out in outputs):
+            return False
+        return all(
+            self._registry.parameter(tensor) is not None for tensor, name in zip(inputs, names, strict=True) if name
+        )
+
+    def _stray_parameter(self, tensor: torch.Tensor) -> str | None:
+        if self._strays >= MAX_STRAY_PARAMETERS:
+            return None
+        name = f"parameter{self._strays}"
+        self._strays += 1
         self.learn_parameter(tensor, name)
         return name
 

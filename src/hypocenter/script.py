@@ -1,27 +1,30 @@
-"""A script under observation: `hypocenter run`."""
+"""A script under observation: `hypocenter run`.
+
+Until the script itself imports numpy or PyTorch nothing of ours does, so that what it sets before (such as
+`OMP_NUM_THREADS`) counts as it would without us. Its import of numpy then starts the warm-up of the kernels.
+"""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from hypocenter import runner
 from hypocenter.config import Options
 from hypocenter.imports import after_import
-from hypocenter.kernels import select
-from hypocenter.probes.store import new_run_folder
-from hypocenter.report.assembly import report_of
-from hypocenter.report.model import Report
-from hypocenter.report.renderers import Surface, renderer
-from hypocenter.rewrite.plan import decide
+from hypocenter.probes.folders import new_run_folder
 from hypocenter.runner import Outcome, Target
-from hypocenter.watch import Watch
+
+if TYPE_CHECKING:
+    from hypocenter.report.model import Report
+    from hypocenter.watch import Watch
 
 #: Seconds between two looks for an error with `--stop-on error`, at least; and how many times as long as a look takes.
 LOOK_PERIOD = 2.0
 LOOK_SHARE = 10.0
 
 
-class ScriptSession(Watch):
+class ScriptSession:
     """Runs a script, watches every model that it trains, and reports.
 
     Args:
@@ -37,51 +40,81 @@ class ScriptSession(Watch):
         self._target = target
         self._args = list(args)
         self._options = options
-        self._next_look = time.monotonic() + LOOK_PERIOD
-        super().__init__(str(target), self._args, new_run_folder(), options.every)
+        self._folder = new_run_folder()
+        self._watch: Watch | None = None
+        self._next_look = 0.0
 
-    def run_script(self) -> tuple[Report | None, Outcome]:
+    def run_script(self) -> "tuple[Report | None, Outcome]":
         """Run it; the report comes also when the script failed."""
-        disarm = after_import("torch", self._torch_imported)
+        disarm: list[Callable[[], None]] = [
+            after_import("numpy", self._numpy_imported),
+            after_import("torch", self._torch_imported),
+        ]
         try:
             outcome = runner.run(self._target, self._args)
+        except BaseException:
+            self._discard_folder()
+            raise
         finally:
-            disarm()
-            self._leave()
-        self.end(outcome.ended, outcome.exception)
-        report = report_of(
-            self.run(), select=self._options.select, ignore=self._options.ignore, budget=self._options.budget
-        )
-        if self.recorder.folder is not None and self.recorder.storage_error is None:
-            self._save(report, self.recorder.folder)
+            for hook in disarm:
+                hook()
+            if self._watch is not None:
+                self._watch.leave()
+        watch = self._start()
+        watch.end(outcome.ended, outcome.exception)
+        report = self._report(watch)
+        if watch.recorder.storage_error is None:
+            self._save(report)
         return report, outcome
 
-    def _save(self, report: Report, folder: Path) -> None:
-        for name in ("json", "html"):
-            text = renderer(name).render(report, Surface())
-            (folder / f"report.{name}").write_text(text, encoding="utf-8")
+    def _start(self) -> "Watch":
+        if self._watch is None:
+            from hypocenter.watch import Watch
 
-    def checkpoint(self) -> None:
+            self._watch = Watch(str(self._target), self._args, self._folder.absolute(), self._options.every)
+        return self._watch
+
+    def _numpy_imported(self) -> None:
+        self._start()
+
+    def _torch_imported(self) -> None:
+        from hypocenter.kernels import select
+        from hypocenter.lower.fx.script import watch_script
+        from hypocenter.rewrite.plan import decide
+
+        watch = self._start()
+        watch.torch_found()
+        self._next_look = time.monotonic() + LOOK_PERIOD
+        live = watch_script(watch.recorder, select().kernels, watch.schedule, decide, self._checkpoint)
+        watch.attach(live)
+
+    def _checkpoint(self) -> None:
         """Save the graph, and end the script if it was asked to end at the first error."""
-        super().checkpoint()
+        watch = self._start()
+        watch.checkpoint()
         if self._options.stop_on == "never" or time.monotonic() < self._next_look:
             return
         began = time.monotonic()
-        report = report_of(self.run(), select=self._options.select, ignore=self._options.ignore)
+        report = self._report(watch)
         now = time.monotonic()
         self._next_look = now + max(LOOK_PERIOD, LOOK_SHARE * (now - began))
         if report.failing("error"):
             raise runner.Stop
 
-    def _torch_imported(self) -> None:
-        from hypocenter.lower.fx.script import watch_script
+    def _report(self, watch: "Watch") -> "Report":
+        from hypocenter.report.assembly import report_of
 
-        self.torch_found()
-        self.warmup.wait()
-        self.live = watch_script(self.recorder, select().kernels, self.schedule, decide, self.checkpoint)
-        self.running = True
+        options = self._options
+        return report_of(watch.run(), select=options.select, ignore=options.ignore, budget=options.budget)
 
-    def _leave(self) -> None:
-        if self.live is not None and self.running:
-            self.running = False
-            self.live.stop()
+    def _save(self, report: "Report") -> None:
+        from hypocenter.report.renderers import Surface, renderer
+
+        folder = Path(report.run or self._folder)
+        for name in ("json", "html"):
+            (folder / f"report.{name}").write_text(renderer(name).render(report, Surface()), encoding="utf-8")
+
+    def _discard_folder(self) -> None:
+        """Nothing was run: leave no empty folder behind."""
+        if self._watch is None:
+            self._folder.rmdir()

@@ -1,4 +1,8 @@
-"""What users call: watch a model or a script, and diagnose what was seen. Frameworks are loaded when they are used."""
+"""What users call: watch a model or a script, and diagnose what was seen.
+
+Nothing heavy is imported before it is needed: a script that `hypocenter run` starts may still set what numpy and its
+libraries read when they are loaded (`OMP_NUM_THREADS`).
+"""
 
 import gc
 import sys
@@ -6,18 +10,17 @@ import weakref
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from hypocenter.config import Options
-from hypocenter.diagnose.run import Run
-from hypocenter.errors import BadInputError, HypocenterError, MissingExtraError
-from hypocenter.ir.graph import IR
-from hypocenter.probes.store import find_run
-from hypocenter.report.assembly import report_of
-from hypocenter.report.model import Report
+from hypocenter.errors import BadInputError, MissingExtraError
 from hypocenter.runner import Outcome, Target
 from hypocenter.script import ScriptSession
-from hypocenter.watch import Watch
+
+if TYPE_CHECKING:
+    from hypocenter.ir.graph import IR
+    from hypocenter.report.model import Report
+    from hypocenter.watch import Watch
 
 Model = TypeVar("Model")
 
@@ -27,7 +30,7 @@ class _Watched:
     """A model that was instrumented, and what watches it; kept after `strip`, so that it can still be diagnosed."""
 
     model: "weakref.ref[Any]"
-    watch: Watch
+    watch: "Watch"
     finalizer: Any = field(default=None)
 
 
@@ -57,6 +60,8 @@ def instrument(model: Model, *, run: str | Path | None = None, every: int = 1) -
     known = _find(model)
     if known is not None and known.watch.running:
         return model
+    from hypocenter.watch import Watch
+
     watch = Watch.of_model(model, sys._getframe(1), None if run is None else Path(run), every)
     watched = _Watched(weakref.ref(model), watch)
     watched.finalizer = weakref.finalize(model, _forget, id(model), watch)
@@ -74,7 +79,9 @@ def strip(model: Model) -> Model:
     return model
 
 
-def diagnose(model_or_run: Any, *, select: Sequence[str] | None = None, ignore: Sequence[str] | None = None) -> Report:
+def diagnose(
+    model_or_run: Any, *, select: Sequence[str] | None = None, ignore: Sequence[str] | None = None
+) -> "Report":
     """Say what went wrong in a run: the layer, the kind of fault, the source line, the fix.
 
     Args:
@@ -86,6 +93,10 @@ def diagnose(model_or_run: Any, *, select: Sequence[str] | None = None, ignore: 
         BadInputError: The model was never instrumented, or a code names no rule.
         BadRunError: There is no run there, or it cannot be read.
     """
+    from hypocenter.diagnose.run import Run
+    from hypocenter.probes.folders import find_run
+    from hypocenter.report.assembly import report_of
+
     if isinstance(model_or_run, str | Path):
         run = Run.load(find_run(model_or_run))
     else:
@@ -98,7 +109,7 @@ def diagnose(model_or_run: Any, *, select: Sequence[str] | None = None, ignore: 
     return report_of(run, select=select or (), ignore=ignore or ())
 
 
-def check(model: Any, *batch: Any) -> Report:
+def check(model: Any, *batch: Any) -> "Report":
     """Run a model once on a batch, as it stands, and report what its layers do with it.
 
     Buffers and random states are put back; nothing is trained, so rules about training do not apply.
@@ -111,15 +122,16 @@ def check(model: Any, *batch: Any) -> Report:
         BadInputError: Not a model, or its forward fails on this batch.
     """
     _require_module(model)
-    watch = Watch.of_model(model, sys._getframe(1), None, 1)
     from hypocenter.lower.fx.live import call, undisturbed
+    from hypocenter.report.assembly import report_of
+    from hypocenter.watch import Watch
+
+    watch = Watch.of_model(model, sys._getframe(1), None, 1)
 
     watch.start(model)
     try:
         with undisturbed(model):
             call(model, batch[0] if len(batch) == 1 and isinstance(batch[0], Mapping) else batch)
-    except HypocenterError:
-        raise
     except Exception as error:
         message = f"The model fails on this batch with {type(error).__name__}: {error}"
         raise BadInputError(message, slug="forward-failed") from error
@@ -128,7 +140,7 @@ def check(model: Any, *batch: Any) -> Report:
     return report_of(watch.run())
 
 
-def lower(model: Any, example_inputs: Any) -> IR:
+def lower(model: Any, example_inputs: Any) -> "IR":
     """The graph of a model: a node for each layer and each operation between layers, with shapes and source lines.
 
     Args:
@@ -140,10 +152,12 @@ def lower(model: Any, example_inputs: Any) -> IR:
         MissingExtraError: The model's framework is not installed.
     """
     _require_module(model)
+    from hypocenter.watch import Watch
+
     return Watch.lowered(model, sys._getframe(1), example_inputs)
 
 
-def run_script(target: Target | str, args: Sequence[str], options: Options) -> tuple[Report | None, Outcome]:
+def run_script(target: Target | str, args: Sequence[str], options: Options) -> "tuple[Report | None, Outcome]":
     """Run a training script under observation and report on it.
 
     Args:
@@ -161,7 +175,7 @@ def run_script(target: Target | str, args: Sequence[str], options: Options) -> t
     return ScriptSession(target, args, options).run_script()
 
 
-def check_path(path: str, options: Options) -> Report:
+def check_path(path: str, options: Options) -> "Report":
     """Check a saved model.
 
     Raises:
@@ -195,14 +209,14 @@ def _find(model: Any) -> _Watched | None:
     return known if known is not None and known.model() is model else None
 
 
-def _forget(key: int, watch: Watch) -> None:
+def _forget(key: int, watch: "Watch") -> None:
     """The model is gone: stop what watched it."""
     _watched.pop(key, None)
     if watch.running:
         watch.stop(None)
 
 
-def _running() -> list[Watch]:
+def _running() -> "list[Watch]":
     """Watches that are active; for tests that nothing is left behind."""
     gc.collect()
     return [known.watch for known in _watched.values() if known.watch.running]

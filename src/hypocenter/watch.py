@@ -75,9 +75,19 @@ class Watch:
 
     def start(self, model: Any) -> None:
         """Put the probes in."""
-        self.warmup.wait()
         self.running = True
         self.live.start(model)
+
+    def attach(self, live: Any) -> None:
+        """Watch with `live`, which has been started."""
+        self.live = live
+        self.running = True
+
+    def leave(self) -> None:
+        """Take the probes out of a program."""
+        if self.running:
+            self.running = False
+            self.live.stop()
 
     def stop(self, model: Any) -> None:
         """Take the probes out and say that the run has ended."""

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from hypocenter.errors import StorageError
-from hypocenter.probes import store
+from hypocenter.probes import folders as run_folders
 from hypocenter.probes.buffer import CAPACITY, empty_row
 from hypocenter.probes.events import load_events
 from hypocenter.probes.recorder import PERIOD, Recorder
@@ -219,7 +219,7 @@ RECORD_ONCE_THEN_SLEEP = """
 def test_sigkill_loses_at_most_two_seconds(tmp_path):
     process = run_python(RECORD_AT_1_KHZ, tmp_path)
     try:
-        wait_until(lambda: store.segments(tmp_path), 30)
+        wait_until(lambda: run_folders.segments(tmp_path), 30)
         time.sleep(2.5)
     finally:
         process.send_signal(signal.SIGKILL)
@@ -340,12 +340,12 @@ def test_a_disk_that_fills_up(tmp_path, monkeypatch):
 
 def test_events_on_a_device_that_is_full(tmp_path):
     recorder = Recorder(tmp_path)
-    (tmp_path / store.EVENTS).unlink()
-    (tmp_path / store.EVENTS).symlink_to("/dev/full")
+    (tmp_path / run_folders.EVENTS).unlink()
+    (tmp_path / run_folders.EVENTS).symlink_to("/dev/full")
     recorder.event("epoch", epoch=1)
     recorder.flush()
     assert "No space left on device" in recorder.storage_error
-    (tmp_path / store.EVENTS).unlink()
+    (tmp_path / run_folders.EVENTS).unlink()
     assert [event["kind"] for event in recorder.events()] == ["epoch", "warning"]
     recorder.close()
 
@@ -456,7 +456,7 @@ def test_events_are_strict_json(tmp_path):
     def refuse(name):
         raise AssertionError(f"{name} is not JSON")
 
-    line = (tmp_path / store.EVENTS).read_text()
+    line = (tmp_path / run_folders.EVENTS).read_text()
     event = json.loads(line, parse_constant=refuse)
     assert event["mean"] == {"float": "nan"}
     assert event["shape"] == [2, 3]

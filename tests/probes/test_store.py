@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hypocenter.errors import BadRunError, StorageError
+from hypocenter.probes import folders as run_folders
 from hypocenter.probes import store
 from hypocenter.probes.events import KEPT, EventMemory, append, decode, encode, last_of_kind, load_events, of_kind
 from hypocenter.probes.schema import INDEX, KEY_DTYPE, KEYS, WIDTH
@@ -89,29 +90,33 @@ def test_segments_come_in_recording_order_without_temporary_files(tmp_path):
     (tmp_path / "trace").mkdir()
     for name in ("0-10.parquet", "1-2.parquet", "0-2.parquet", ".0-3.parquet.tmp", "notes.parquet"):
         (tmp_path / "trace" / name).touch()
-    assert [path.name for _, _, path in store.segments(tmp_path)] == ["0-2.parquet", "1-2.parquet", "0-10.parquet"]
-    assert store.segments(tmp_path / "nowhere") == []
+    assert [path.name for _, _, path in run_folders.segments(tmp_path)] == [
+        "0-2.parquet",
+        "1-2.parquet",
+        "0-10.parquet",
+    ]
+    assert run_folders.segments(tmp_path / "nowhere") == []
 
 
 def test_run_folders_are_new_and_the_latest_is_found(tmp_path):
     base = tmp_path / "runs"
-    folders = [store.new_run_folder(base) for _ in range(20)]
+    folders = [run_folders.new_run_folder(base) for _ in range(20)]
     assert len(set(folders)) == 20
     for folder in folders:
-        store.make_writable(folder)
+        run_folders.make_writable(folder)
         append(folder, [encode({"kind": "epoch"})])
-    assert store.find_run(base) == folders[-1]
-    assert store.find_run(str(folders[3])) == folders[3]
+    assert run_folders.find_run(base) == folders[-1]
+    assert run_folders.find_run(str(folders[3])) == folders[3]
     assert sorted(path.name for path in base.iterdir()) == sorted([*(f.name for f in folders), "latest"])
 
 
 def test_without_a_pointer_the_latest_is_the_last_by_name(tmp_path):
     for name in ("20260102-000000-aaaa", "20260103-000000-0000"):
-        store.make_writable(tmp_path / name)
+        run_folders.make_writable(tmp_path / name)
         append(tmp_path / name, [encode({"kind": "epoch"})])
-    assert store.find_run(tmp_path).name == "20260103-000000-0000"
+    assert run_folders.find_run(tmp_path).name == "20260103-000000-0000"
     (tmp_path / "latest").write_text("20250101-removed")
-    assert store.find_run(tmp_path).name == "20260103-000000-0000"
+    assert run_folders.find_run(tmp_path).name == "20260103-000000-0000"
 
 
 def make_missing(path):
@@ -129,7 +134,7 @@ def make_empty(path):
 
 
 def make_begun(path):
-    store.make_writable(path)
+    run_folders.make_writable(path)
     return "is empty: nothing was recorded", "run-empty"
 
 
@@ -144,7 +149,7 @@ def test_what_is_not_a_run_gets_a_sentence(tmp_path, make):
     path = tmp_path / "place"
     words, slug = make(path)
     with pytest.raises(BadRunError) as error:
-        store.find_run(path)
+        run_folders.find_run(path)
     assert words in str(error.value)
     assert repr(str(path)) in str(error.value)
     assert error.value.slug == slug
@@ -153,7 +158,7 @@ def test_what_is_not_a_run_gets_a_sentence(tmp_path, make):
 def test_a_run_folder_that_cannot_be_made(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(StorageError, match=r"Cannot make a run folder in '.*file/runs'"):
-        store.new_run_folder(tmp_path / "file" / "runs")
+        run_folders.new_run_folder(tmp_path / "file" / "runs")
 
 
 JSON = st.recursive(
@@ -222,7 +227,7 @@ def test_events_come_in_order(run):
 
 @pytest.mark.parametrize("cut", range(1, 40))
 def test_a_torn_last_line_is_dropped_silently(run, cut):
-    path = run / store.EVENTS
+    path = run / run_folders.EVENTS
     path.write_bytes(path.read_bytes()[:-cut])
     events = load_events(run)
     assert [event["kind"] for event in events] == ["epoch"] * len(events)
@@ -230,7 +235,7 @@ def test_a_torn_last_line_is_dropped_silently(run, cut):
 
 
 def test_damaged_lines_are_counted(run):
-    path = run / store.EVENTS
+    path = run / run_folders.EVENTS
     lines = path.read_bytes().splitlines(keepends=True)
     lines[1], lines[3] = b"\xff\xfe{\n", b"[1]\n"
     path.write_bytes(b"".join(lines))
@@ -241,11 +246,11 @@ def test_damaged_lines_are_counted(run):
 
 
 def test_events_that_are_no_events_at_all(tmp_path):
-    (tmp_path / store.EVENTS).write_bytes(b"\0\0\n\1\n")
+    (tmp_path / run_folders.EVENTS).write_bytes(b"\0\0\n\1\n")
     with pytest.raises(BadRunError, match="none of its 2 lines is an event"):
         load_events(tmp_path)
-    (tmp_path / store.EVENTS).unlink()
-    (tmp_path / store.EVENTS).mkdir()
+    (tmp_path / run_folders.EVENTS).unlink()
+    (tmp_path / run_folders.EVENTS).mkdir()
     with pytest.raises(BadRunError, match="Is a directory"):
         load_events(tmp_path)
 
