@@ -25,7 +25,9 @@ def report_of(
     """
     program = last_of_kind(run.events, "program") or {}
     end = last_of_kind(run.events, "end")
-    ended: Ended = end["ended"] if end is not None else "stopped"  # no word of its end: it was killed, or is still running
+    ended: Ended = (
+        end["ended"] if end is not None else "stopped"
+    )  # no word of its end: it was killed, or is still running
     steps = _steps(run, end)
     return Report.from_diagnosis(
         diagnose(run, select or None, ignore or None),
