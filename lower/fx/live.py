@@ -87,16 +87,21 @@ class Live:
             intercept(self.observer, model)
 
     def stop(self, model: nn.Module | None = None) -> None:
-        """Stop watching and leave PyTorch and the model as they were."""
-        if model is not None:
-            release(model)
+        """Stop watching for good."""
+        self.pause(model)
+        self.observer.finish()
+        while self._at_stop:
+            self._at_stop.pop()()
+
+    def pause(self, model: nn.Module | None = None) -> None:
+        """Leave PyTorch and the model as they were, until `start`."""
+        known = [module for known in self.observer.registry.modules() if (module := known.module()) is not None]
+        release(self.observer, {id(module): module for module in (*known, *(model.modules() if model else ()))}.values())
         if self._everywhere is not None:
             self._everywhere.stop()
             self._everywhere = None
         patches.discard(self.observer.training)
         self.observer.stop()
-        while self._at_stop:
-            self._at_stop.pop()()
 
     def when_stopped(self, action: Callable[[], None]) -> None:
         """Call `action` at the end of `stop`."""

@@ -95,12 +95,16 @@ class Observer:
 
     def start(self) -> None:
         """Begin to watch functions called in this thread."""
+        self.enabled = True
         stack.push_bottom(self.mode)
 
     def stop(self) -> None:
-        """Stop watching; what is still on a device is fetched."""
+        """Stop watching, until `start`."""
         self.enabled = False
         stack.remove(self.mode)
+
+    def finish(self) -> None:
+        """Record what is known only at the end; what is still on a device is fetched."""
         self.training.finish()
         self.meter.flush()
 
@@ -252,7 +256,7 @@ class Observer:
             if probe is None or tensor.dtype not in FLOATING or not plain(tensor):
                 continue
             meter.value(tensor, probe, Phase.FORWARD)
-            if tensor.requires_grad and self.training.watching_gradients:
+            if tensor.requires_grad and self.training.watching_gradients and not tensor.is_leaf:
                 alias = tensor.detach()
                 tensor.register_hook(  # type: ignore[no-untyped-call]  # torch annotates its arguments only
                     partial(self._gradient, probe, alias, alias._version, meter.step)
