@@ -8,12 +8,14 @@ from typing import Any
 import torch
 from torch import nn
 
+from hypocenter.ir.frames import call_sites, with_snippet
 from hypocenter.probes.fx.calls import Call, Graph, Node
 from hypocenter.probes.fx.flow import Flow
 from hypocenter.probes.fx.functions import configuration, constants, in_place
 from hypocenter.probes.fx.meter import Meter, Probe
 from hypocenter.probes.fx.registry import Known, Parameter, Registry, Root, is_lazy, joined
 from hypocenter.probes.fx.tensors import FLOATING, describe, named_tensors, plain, tensors_in
+from hypocenter.probes.fx.writes import Writes
 from hypocenter.probes.schema import Phase
 
 #: How often inputs and targets are described in full; after that only their statistics are recorded.
@@ -44,6 +46,7 @@ class Growth:
         self._flow = flow
         self._described: dict[str, int] = {}
         self._strays = 0
+        self._writes = Writes()
         self._shapes: dict[str, tuple[int, ...]] = {}
 
     def learn_parameter(self, tensor: torch.Tensor, name: str) -> None:
@@ -53,6 +56,9 @@ class Growth:
         self._registry.add_parameter(tensor, name, Probe(self._meter.recorder.subject(name)))
         self._flow.set(tensor, name)
         self._graph.new_parameter(name, tensor)
+        written = self._writes.site(tensor)
+        if written is not None:
+            self._meter.recorder.event("written", parameter=name, site=written.to_dict())
 
     def parameter(self, tensor: torch.Tensor) -> Parameter | None:
         """What is known of a parameter; one that a known model was given since gets its name now."""
@@ -84,7 +90,9 @@ class Growth:
         seen = self._described.get(value, 0)
         if seen < DESCRIBED_BATCHES:
             self._described[value] = seen + 1
-            self._meter.recorder.event("data", subject=value, role=role, **describe(tensor))
+            user = call_sites(sys._getframe(1))[1]
+            place = None if user is None else with_snippet(user.with_role("data")).to_dict()
+            self._meter.recorder.event("data", subject=value, role=role, site=place, **describe(tensor))
         if tensor.dtype in FLOATING and plain(tensor):
             phase = Phase.INPUT if role == "input" else Phase.TARGET
             self._meter.value(tensor, Probe(self._meter.recorder.subject(value)), phase)
@@ -120,7 +128,7 @@ class Growth:
         """The node of a function call, or None when no data of a model goes into it. `scope` is None outside models."""
         inputs = [*tensors_in(args), *tensors_in(kwargs)]
         names = [self._flow.name(tensor) for tensor in inputs]
-        if any(out.is_leaf and out.requires_grad for out in outputs):  # a parameter is filled or updated in place
+        if self._sets_parameter(name, inputs, names, outputs, caller):
             return None
         for i, tensor in enumerate(inputs):  # a program may have parameters of its own, outside of any module
             if names[i] is None and tensor.requires_grad and tensor.is_leaf:
@@ -138,6 +146,27 @@ class Growth:
             constants(args, kwargs), caller,
         )  # fmt: skip
         return self._grow(call, targets, caller.f_code)
+
+    def _sets_parameter(
+        self,
+        name: str,
+        inputs: list[torch.Tensor],
+        names: list[str | None],
+        outputs: tuple[torch.Tensor, ...],
+        caller: FrameType,
+    ) -> bool:
+        """Whether a call fills or updates a parameter in place, itself or through its `.data`; notes who did."""
+        first = inputs[0] if inputs else None
+        if name == "data" and first is not None and names[0] is None and first.is_leaf and first.requires_grad:
+            for view in outputs:
+                self._writes.viewed(view, first)
+            return True
+        set_here = [out for out in outputs if out.is_leaf and out.requires_grad]
+        behind = [owner for out in outputs if (owner := self._writes.owner(out)) is not None]
+        for parameter in (*set_here, *behind):
+            if self._flow.name(parameter) is None:
+                self._writes.note(parameter, caller)
+        return bool(set_here or behind)
 
     def layer(
         self,
