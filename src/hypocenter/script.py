@@ -4,6 +4,7 @@ Until the script itself imports numpy or PyTorch nothing of ours does, so that w
 `OMP_NUM_THREADS`) counts as it would without us. Its import of numpy then starts the warm-up of the kernels.
 """
 
+import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -43,6 +44,8 @@ class ScriptSession:
         self._folder = new_run_folder()
         self._watch: Watch | None = None
         self._next_look = 0.0
+        self._stderr = sys.stderr  # the program may replace it
+        self._announced = False
 
     def run_script(self) -> "tuple[Report | None, Outcome]":
         """Run it; the report comes also when the script failed."""
@@ -92,6 +95,7 @@ class ScriptSession:
         """Save the graph, and end the script if it was asked to end at the first error."""
         watch = self._start()
         watch.checkpoint()
+        self._announce(len(watch.live.ir))
         if self._options.stop_on == "never" or time.monotonic() < self._next_look:
             return
         began = time.monotonic()
@@ -100,6 +104,14 @@ class ScriptSession:
         self._next_look = now + max(LOOK_PERIOD, LOOK_SHARE * (now - began))
         if report.failing("error"):
             raise runner.Stop
+
+    def _announce(self, nodes: int) -> None:
+        """One line on a terminal when there is something to see, so that the user knows that he is watched."""
+        if self._announced or not nodes or self._options.quiet or not self._stderr.isatty():
+            return
+        self._announced = True
+        self._stderr.write(f"hypocenter: watching {nodes} operations, recording to {self._folder}\n")
+        self._stderr.flush()
 
     def _report(self, watch: "Watch") -> "Report":
         from hypocenter.report.assembly import report_of
