@@ -63,6 +63,7 @@ class GraphBuilder:
         self._plan = plan
         self._constants: dict[str, dict[str, Any]] = {}
         self._probe_of: dict[str, Probe] = {}
+        self._empty: dict[str, str] = {}  # values that had no elements yet, and their nodes
 
     def grow(self, call: Call) -> Node:
         """Add the node of a call that runs for the first time."""
@@ -109,7 +110,10 @@ class GraphBuilder:
         for value, tensor in zip(values, outputs, strict=True):
             decision = self._plan(self.ir, value)
             reason = refusal(tensor) if decision.probe else decision.reason
-            if reason is None:
+            empty = reason is not None and refusal(tensor) is None and not tensor.numel() and op.kind != "movement"
+            if empty:  # an empty batch: the next one may have values
+                self._empty[value] = name
+            if reason is None or empty:
                 probe = self._probe_of[value] = Probe(self._subject(value), op.low, op.high, axis)
                 probes.append(probe)
             else:
@@ -117,6 +121,8 @@ class GraphBuilder:
                 reasons.append(reason)
         if reasons and not any(probes):
             self.excuses[name] = reasons[0]
+        elif any(value in self._empty for value in values):
+            self.excuses[name] = "it was called with empty batches only"
         return tuple(probes)
 
     def _constant(self, node: str, tensor: torch.Tensor) -> str:
@@ -167,6 +173,8 @@ class GraphBuilder:
     def widen(self, value: str, shape: tuple[int, ...]) -> None:
         """Note that a value was seen with another shape."""
         self.ir.widen(value, shape)
+        if value in self._empty and 0 not in shape:
+            self.excuses.pop(self._empty.pop(value), None)
 
     def describe(self, value: str) -> dict[str, Any]:
         """What made a value: `node`, `op` and `site`."""

@@ -96,7 +96,9 @@ class Live:
     def pause(self, model: nn.Module | None = None) -> None:
         """Leave PyTorch and the model as they were, until `start`."""
         known = [module for known in self.observer.registry.modules() if (module := known.module()) is not None]
-        release(self.observer, {id(module): module for module in (*known, *(model.modules() if model else ()))}.values())
+        release(
+            self.observer, {id(module): module for module in (*known, *(model.modules() if model else ()))}.values()
+        )
         if self._everywhere is not None:
             self._everywhere.stop()
             self._everywhere = None

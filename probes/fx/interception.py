@@ -1,7 +1,7 @@
 """How calls of modules reach an observer: module by module for a model, or all modules of the process."""
 
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any
 
@@ -21,16 +21,17 @@ class Interceptor:
     Args:
         observer: Where calls go.
         module: The module; held weakly, so that its life ends when it did before.
-        original: What stood in the slot: the compiled call of a module that the user compiled in place.
+        original: What stood in the slot: the compiled call of a module that the user compiled in place, or the
+            interceptor of another observer.
     """
 
-    __slots__ = ("_module", "_observer", "compiled", "original")
+    __slots__ = ("_module", "compiled", "observer", "original")
 
     def __init__(self, observer: Observer, module: nn.Module, original: Callable[..., Any] | None) -> None:
-        self._observer = observer
+        self.observer = observer
         self._module = weakref.ref(module)
         self.original = original
-        self.compiled = original is not None
+        self.compiled: bool = getattr(original, "compiled", original is not None)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Call the module."""
@@ -40,26 +41,33 @@ class Interceptor:
         run = self.original or module._call_impl
         if torch.compiler.is_compiling():
             return run(*args, **kwargs)
-        return self._observer.module_call(module, run, args, kwargs)
+        return self.observer.module_call(module, run, args, kwargs)
+
+    def __reduce__(self) -> Any:
+        """Leave the slot empty in the copy, for modules whose own `__getstate__` hands it on."""
+        return type(None), ()
 
 
 def intercept(observer: Observer, model: nn.Module) -> None:
     """Let every module of `model` report its calls to `observer`."""
     for module in model.modules():
-        slot = module.__dict__.get(_SLOT)
+        module.__dict__[_SLOT] = Interceptor(observer, module, module.__dict__.get(_SLOT))
+
+
+def release(observer: Observer, modules: Iterable[nn.Module]) -> None:
+    """Undo `intercept` for these modules; interceptors of other observers stay."""
+    for module in modules:
+        outer, slot = None, module.__dict__.get(_SLOT)
+        while isinstance(slot, Interceptor) and slot.observer is not observer:
+            outer, slot = slot, slot.original
         if not isinstance(slot, Interceptor):
-            module.__dict__[_SLOT] = Interceptor(observer, module, slot)
-
-
-def release(model: nn.Module) -> None:
-    """Undo `intercept`, also for modules that were added or replaced since."""
-    for module in model.modules():
-        slot = module.__dict__.get(_SLOT)
-        if isinstance(slot, Interceptor):
-            if slot.original is None:
-                del module.__dict__[_SLOT]
-            else:
-                module.__dict__[_SLOT] = slot.original
+            continue
+        if outer is not None:
+            outer.original = slot.original
+        elif slot.original is not None:
+            module.__dict__[_SLOT] = slot.original
+        else:
+            del module.__dict__[_SLOT]
 
 
 class Everywhere:

@@ -96,6 +96,8 @@ class Meter:
             self._on_device(tensor, probe, phase)
             return False
         x = as_array(tensor)
+        if not x.size:
+            return False
         dtype = "bfloat16" if tensor.dtype is torch.bfloat16 else None
         if not self.full and not self.kernels.nonfinite(x, dtype):
             return False

@@ -46,8 +46,13 @@ class _Mode(TorchFunctionMode):
     ) -> Any:
         """Run the function as it is and look at what it returned."""
         out = func(*args, **kwargs) if kwargs else func(*args)
-        if isinstance(out, (torch.Tensor, tuple, list)) and not torch.compiler.is_compiling():
-            self.observer.function_called(func, args, kwargs, out, sys._getframe(1))
+        if (
+            isinstance(out, (torch.Tensor, tuple, list))
+            and not torch.compiler.is_compiling()
+            and not stack.quiet.active
+        ):
+            with stack.quiet():
+                self.observer.function_called(func, args, kwargs, out, sys._getframe(1))
         return out
 
 
@@ -122,6 +127,8 @@ class Observer:
             return run(*args, **kwargs)
         known = self.registry.module(module)
         if not self._scopes:
+            if stack.elsewhere():
+                return run(*args, **kwargs)
             return self._top_level(module, known, run, args, kwargs)
         if known is None:
             parent = self._scopes[-1]
@@ -143,7 +150,7 @@ class Observer:
         if not criterion:
             self._repeats.clear()
             self.growth.reshaped = False
-            with self.suspended(), self.training.timed():
+            with self.suspended(), stack.quiet(), self.training.timed():
                 self.training.forward_begins(module)
                 self.growth.name_inputs(known, args, kwargs)
         absent = not stack.present(self.mode)
@@ -176,18 +183,24 @@ class Observer:
                 out = run(*args, **kwargs)
             finally:
                 self._indivisible -= 1
-            repeat = self._count(id(module))
-            node = known.nodes.get(repeat)
-            outputs = tuple(tensors_in(out))
-            if node is None and outputs:
-                scope = self._scopes[-1].path if self._scopes else None
-                inputs = list(tensors_in((args, kwargs)))
-                node = known.nodes[repeat] = self.growth.layer(module, known, scope, repeat, inputs, outputs, whole)
-            elif node is not None and node.targets:
-                self.growth.measure_targets(node, list(tensors_in((args, kwargs))))
-            if node is not None:
-                self._executed(node, outputs)
+            with stack.quiet():
+                self._layer_called(module, known, args, kwargs, out, whole)
         return out
+
+    def _layer_called(
+        self, module: nn.Module, known: Known, args: tuple[Any, ...], kwargs: Any, out: Any, whole: str | None
+    ) -> None:
+        repeat = self._count(id(module))
+        node = known.nodes.get(repeat)
+        outputs = tuple(tensors_in(out))
+        if node is None and outputs:
+            scope = self._scopes[-1].path if self._scopes else None
+            inputs = list(tensors_in((args, kwargs)))
+            node = known.nodes[repeat] = self.growth.layer(module, known, scope, repeat, inputs, outputs, whole)
+        elif node is not None and node.targets:
+            self.growth.measure_targets(node, list(tensors_in((args, kwargs))))
+        if node is not None:
+            self._executed(node, outputs)
 
     def _learn(self, module: nn.Module) -> Root | None:
         name = self._name_root(module) if self.registry.roots else ""
@@ -210,7 +223,7 @@ class Observer:
         self, func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any] | None, out: Any, frame: FrameType
     ) -> None:
         """Look at what a function of PyTorch's API returned."""
-        if self._indivisible or not self.enabled:
+        if self._indivisible or not self.enabled or (not self._scopes and stack.elsewhere()):
             return
         try:
             name = self._names[func]
@@ -257,17 +270,23 @@ class Observer:
                 continue
             meter.value(tensor, probe, Phase.FORWARD)
             if tensor.requires_grad and self.training.watching_gradients and not tensor.is_leaf:
-                alias = tensor.detach()
+                alias = None if stack.frugal() else tensor.detach()
+                version = 0 if alias is None else alias._version
                 tensor.register_hook(  # type: ignore[no-untyped-call]  # torch annotates its arguments only
-                    partial(self._gradient, probe, alias, alias._version, meter.step)
+                    partial(self._gradient, probe, alias, version, meter.step)
                 )
+        for tensor in outputs[len(node.values) :]:  # more than at the first time
+            flow.set(tensor, node.values[-1])
         meter.recorder.probe_seconds += time.perf_counter() - began
 
     def _gradient(
-        self, probe: Probe, activation: torch.Tensor, version: int, step: int, gradient: torch.Tensor
+        self, probe: Probe, activation: torch.Tensor | None, version: int, step: int, gradient: torch.Tensor
     ) -> None:
         if not self.enabled or step != self.meter.step:
             return
         began = time.perf_counter()
-        self.meter.gradient(gradient, activation if activation._version == version else None, probe)
+        if activation is not None and activation._version != version:
+            activation = None
+        with stack.quiet():
+            self.meter.gradient(gradient, activation, probe)
         self.meter.recorder.probe_seconds += time.perf_counter() - began

@@ -11,7 +11,9 @@ import torch
 from hypocenter.ir.expressions import argument_sites, only_call
 from hypocenter.ir.frames import site_of, user_frame, with_snippet
 from hypocenter.ir.site import Site
-from hypocenter.probes.fx.registry import Registry
+from hypocenter.probes.fx.growth import Growth
+from hypocenter.probes.fx.registry import Parameter, Registry
+from hypocenter.probes.fx.tensors import FLOATING, plain
 
 
 @dataclass(slots=True)
@@ -24,8 +26,19 @@ class KnownOptimizer:
     site: Site | None
     steps: int = 0
     reported: bool = False
-    carried: bool = False  # gradients that a step has used stood there still when backward ran again
+    used: bool = False  # a step has used the gradients that stand there
+    carried: bool = False  # used gradients stood there still when backward ran again
     rates: dict[int, int] = field(default_factory=dict)  # subject of each group's learning rate
+
+    def groups(self) -> list[list[torch.Tensor]]:
+        """Its parameters, group by group; none when it is gone."""
+        optimizer = self.optimizer()
+        return [] if optimizer is None else [group["params"] for group in optimizer.param_groups]
+
+    def gradients_left(self) -> bool:
+        """Whether its first parameters have gradients that are not zero."""
+        gradients = [p.grad for params in self.groups() for p in params if p.grad is not None]
+        return any(bool(gradient.any()) for gradient in gradients[:3] if gradient.layout is torch.strided)
 
 
 class Optimizers:
@@ -59,6 +72,25 @@ class Optimizers:
             here = site_of(user, "optimizer")
             site = only_call(here.file, type(optimizer).__name__, here)
         return self.add(optimizer, site)
+
+    def parameters(
+        self, owner: KnownOptimizer, registry: Registry, growth: Growth
+    ) -> list[tuple[Parameter, torch.Tensor]]:
+        """The parameters of an optimizer that can be measured; none when it trains a model that is not observed."""
+        groups = owner.groups()
+        if registry.roots and owner.steps and not any(registry.parameter(p) for params in groups for p in params):
+            return []
+        every = [(i, j, growth.parameter(p), p) for i, params in enumerate(groups) for j, p in enumerate(params)]
+        if registry.roots and not any(known for _, _, known, _ in every):
+            return []
+        found = []
+        for i, j, known, tensor in every:
+            if known is None:
+                growth.learn_parameter(tensor, f"optimizer{owner.number}.group{i}.parameter{j}")
+            learned = known or registry.parameter(tensor)
+            if learned is not None and tensor.dtype in FLOATING and plain(tensor):
+                found.append((learned, tensor))
+        return found
 
     def missing(self, registry: Registry) -> list[str]:
         """Names of the parameters that want gradients but are in no optimizer."""

@@ -37,8 +37,14 @@ class Listener(Protocol):
     def after_backward(self) -> None:
         """Backward has ended, or raised."""
 
-    def before_step(self, optimizer: torch.optim.Optimizer, frame: FrameType) -> None:
-        """An optimizer is about to change its parameters; `frame` is on the way from the user's call."""
+    def before_step(self, optimizer: torch.optim.Optimizer, frame: FrameType, closure: bool) -> None:
+        """An optimizer is about to change its parameters; `frame` is on the way from the user's call.
+
+        With a closure the gradients are made within the step.
+        """
+
+    def resumed(self) -> Any:
+        """A context within an optimizer's step in which the observer's function mode is on the stack again."""
 
     def after_step(self, optimizer: torch.optim.Optimizer) -> None:
         """An optimizer has changed its parameters."""
@@ -77,6 +83,7 @@ def discard(listener: Listener) -> None:
         if not _listeners:
             while _undo:
                 _undo.pop()()
+            _steps.clear()
 
 
 def active() -> bool:
@@ -203,12 +210,29 @@ def _scaler_step(original: Callable[..., Any]) -> Callable[..., Any]:
 _steps: dict[int, int] = {}  # steps seen per optimizer while patched: tells a scaler's skipped step from a taken one
 
 
-def _before_step(optimizer: torch.optim.Optimizer, *_: Any) -> None:
+def _before_step(optimizer: torch.optim.Optimizer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     _steps[id(optimizer)] = _steps.get(id(optimizer), 0) + 1
     frame = sys._getframe(1)
+    closure = args[1] if len(args) > 1 else kwargs.get("closure")
     for listener in _listeners:
         with listener.timed():
-            listener.before_step(optimizer, frame)
+            listener.before_step(optimizer, frame, callable(closure))
+    if not callable(closure):
+        return None
+    if len(args) > 1:
+        return (args[0], _watched(closure), *args[2:]), kwargs
+    return args, {**kwargs, "closure": _watched(closure)}
+
+
+def _watched(closure: Callable[[], Any]) -> Callable[[], Any]:
+    @functools.wraps(closure)
+    def watched() -> Any:
+        with ExitStack() as stack:
+            for listener in _listeners:
+                stack.enter_context(listener.resumed())
+            return closure()
+
+    return watched
 
 
 def _after_step(optimizer: torch.optim.Optimizer, *_: Any) -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 import torch
 from torch import nn
+from torch.nn.parameter import UninitializedBuffer, UninitializedParameter
 
 from hypocenter.ir.frames import is_library
 from hypocenter.probes.fx.calls import Node
@@ -48,6 +49,7 @@ class Parameter:
     probe: Probe
     previous: torch.Tensor | None = None  # values before the next update
     version: int = -1
+    moving: bool = False  # backward gave it a gradient, and no update was looked for since
 
 
 class Registry:
@@ -79,6 +81,15 @@ class Registry:
             tensor = known.tensor()
             if tensor is not None:
                 yield known, tensor
+
+    def name_in_models(self, tensor: torch.Tensor) -> str | None:
+        """The name that a known model has for a parameter now, or None when no model has it."""
+        for root in self.roots:
+            module = root.module()
+            for path, parameter in () if module is None else module.named_parameters():
+                if parameter is tensor:
+                    return joined(root.name, path)
+        return None
 
     def add_root(self, module: nn.Module, name: str) -> Root | None:
         """Learn a model with all its modules; None when there are too many models already."""
@@ -126,6 +137,11 @@ def is_leaf(module: nn.Module) -> bool:
         return isinstance(module, nn.Sequential)  # an empty one is an identity
     code = getattr(type(module).forward, "__code__", None)
     return code is None or is_library(code.co_filename)
+
+
+def is_lazy(tensor: torch.Tensor) -> bool:
+    """Whether a parameter has no shape before the first forward pass (`nn.LazyLinear`)."""
+    return isinstance(tensor, (UninitializedParameter, UninitializedBuffer))
 
 
 def is_compiled(module: nn.Module) -> str | None:

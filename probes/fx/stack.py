@@ -4,6 +4,8 @@ A `TorchFunctionMode` sees every call of the public API with its Python argument
 stack, below the modes that the user enters (`with torch.device(...)` is one), so that theirs keep nesting as written.
 """
 
+from typing import ClassVar
+
 import torch
 from torch.overrides import TorchFunctionMode
 
@@ -69,3 +71,46 @@ class Suspended:
                 push_bottom(self._mode)
             else:
                 torch._C._push_on_torch_function_stack(self._mode)
+
+
+class Resumed:
+    """Context within `Suspended` in which `mode` is on the stack again: the user's own code runs there."""
+
+    __slots__ = ("_mode", "_pushed")
+
+    def __init__(self, mode: TorchFunctionMode) -> None:
+        self._mode = mode
+        self._pushed = False
+
+    def __enter__(self) -> None:
+        self._pushed = not present(self._mode)
+        if self._pushed:
+            push_bottom(self._mode)
+
+    def __exit__(self, *_: object) -> None:
+        if self._pushed:
+            remove(self._mode)
+
+
+class quiet:  # noqa: N801 - read as a verb, like contextlib's
+    """Context in which no observer looks at what is called: one of them is at work."""
+
+    active: ClassVar[bool] = False
+
+    __slots__ = ("_before",)
+
+    def __enter__(self) -> None:
+        self._before, quiet.active = quiet.active, True
+
+    def __exit__(self, *_: object) -> None:
+        quiet.active = self._before
+
+
+def elsewhere() -> bool:
+    """Whether a top-level call is no forward pass: a checkpoint recomputes within backward, or a tracer records."""
+    return torch._C._current_graph_task_id() != -1 or torch._C._get_tracing_state() is not None
+
+
+def frugal() -> bool:
+    """Whether the program decides itself what autograd keeps (checkpointing, offloading): we keep nothing then."""
+    return torch._C._autograd._top_saved_tensors_default_hooks(False) is not None

@@ -18,8 +18,8 @@ from torch import nn
 from hypocenter.ir.frames import call_sites, with_snippet
 from hypocenter.probes.fx import device
 from hypocenter.probes.fx.optimizers import KnownOptimizer, Optimizers
-from hypocenter.probes.fx.registry import Parameter, Root
-from hypocenter.probes.fx.stack import Suspended
+from hypocenter.probes.fx.registry import Root, is_lazy
+from hypocenter.probes.fx.stack import Resumed, Suspended
 from hypocenter.probes.fx.tensors import FLOATING, plain, tensors_in
 from hypocenter.probes.fx.weights import Weights
 from hypocenter.probes.schema import Phase
@@ -29,8 +29,9 @@ if TYPE_CHECKING:
 
 #: Seconds between two events with the counters.
 COUNTERS_PERIOD = 1.0
-#: Backward passes without any optimizer step after which updates are looked for without one.
-PATIENCE = 3
+#: Backward passes after which updates are looked for without an optimizer's step although there is an optimizer: more
+#: than the batches whose gradients people add up. Gradients that are reset before any step show it at once.
+PATIENCE = 64
 
 
 class Training:
@@ -51,9 +52,12 @@ class Training:
         self._backward_seen = False
         self._fired_at: int | None = None
         self._in_step: Suspended | None = None
+        self._within_closure = False
         self._losses: set[str] = set()
         self._scaled: dict[int, Any] = {}
         self._stale = 0
+        self._wasted = False  # gradients were reset before any step had used them
+        self._in_eval = False  # the program trains its model in evaluation mode
         self._backward_site: dict[str, Any] | None = None
         self._loaders: dict[int, int] = {}
         self._told = 0.0
@@ -73,7 +77,7 @@ class Training:
 
     def forward_begins(self, module: nn.Module) -> None:
         """A model is called from the user's own code."""
-        training = module.training and torch.is_grad_enabled()
+        training = (module.training or self._in_eval) and torch.is_grad_enabled()
         self.counters["forwards"] += 1
         self._call += 1
         if training:
@@ -100,8 +104,8 @@ class Training:
             "model",
             root=root.name,
             **{"class": type(module).__name__},
-            parameters=sum(p.numel() for _, p in parameters),
-            trainable=sum(p.numel() for _, p in trainable),
+            parameters=sum(p.numel() for _, p in parameters if not is_lazy(p)),
+            trainable=sum(p.numel() for _, p in trainable if not is_lazy(p)),
             trainable_names=[known.name for _, p in trainable if (known := self.observer.registry.parameter(p))],
         )
         self.recorder.begin(self.step, max(self._call, 0), True)
@@ -118,13 +122,16 @@ class Training:
             return
         self.counters["backwards"] += 1
         self._backward_seen = True
+        if not self.meter.training:
+            self._in_eval |= not self.counters["training_forwards"]
+            self.meter.begin(self.step, max(self._call, 0), True, self.meter.full)
         call, user = call_sites(frame)
         site = user or call
         self._backward_site = None if site is None else with_snippet(site.with_role("loop")).to_dict()
         for tensor in list(tensors_in(roots))[:1]:
             self._loss(tensor)
         for known in self.optimizers.known:
-            known.carried = known.steps > 0 and self._gradients_left(known)
+            known.carried = known.used = known.used and known.gradients_left()
         if self._without_optimizer():
             for parameter, tensor in self.observer.registry.parameters():
                 if tensor.requires_grad and tensor.dtype in FLOATING and plain(tensor):
@@ -140,7 +147,8 @@ class Training:
         subject = self.recorder.subject(value)
         if loss.device.type == "cpu":
             detached = loss.detach()
-            self.recorder.scalar(subject, Phase.LOSS, float(detached if detached.numel() == 1 else detached.mean()))
+            number = torch.view_as_real(detached)[..., 0] if detached.is_complex() else detached
+            self.recorder.scalar(subject, Phase.LOSS, float(number if number.numel() == 1 else number.mean()))
         else:
             key = device.Key(self.step, max(self._call, 0), True, subject, Phase.LOSS)
             self.meter.pending.add(key, device.statistics(loss.float(), -np.inf, np.inf))
@@ -150,13 +158,7 @@ class Training:
         if self.observer.enabled and self._without_optimizer():
             for known, tensor in self.observer.registry.parameters():
                 self.weights.read_gradient(known, tensor)
-
-    def _gradients_left(self, known: KnownOptimizer) -> bool:
-        optimizer = known.optimizer()
-        if optimizer is None:
-            return False
-        gradients = [p.grad for group in optimizer.param_groups for p in group["params"] if p.grad is not None]
-        return any(bool(gradient.any()) for gradient in gradients[:3] if gradient.layout is torch.strided)
+                known.moving |= tensor.grad is not None
 
     # -- optimizers --------------------------------------------------------------------------------------------
 
@@ -167,11 +169,12 @@ class Training:
     def gradients_zeroed(self, owner: Any) -> None:
         """Gradients of an optimizer or a module were reset."""
         self.counters["zero_grads"] += 1
+        self._wasted |= self._backward_seen and self._in_step is None
         for known in self.optimizers.known:
             if isinstance(owner, nn.Module) or known.optimizer() is owner:
-                known.carried = False
+                known.carried = known.used = False
 
-    def before_step(self, optimizer: torch.optim.Optimizer, frame: FrameType) -> None:
+    def before_step(self, optimizer: torch.optim.Optimizer, frame: FrameType, closure: bool) -> None:
         """An optimizer is about to change parameters: read the gradients that it will use."""
         self._step_left()  # a step that raised never came to its end
         self._in_step = self.suspended()
@@ -181,10 +184,16 @@ class Training:
         known = self.optimizers.find(optimizer) or self.optimizers.searched(optimizer, frame)
         if known.carried:
             self._stale_gradients(optimizer)
-        for parameter, tensor in self._parameters_of(optimizer):
-            self.weights.read_gradient(parameter, tensor)
-            if self.meter.full and tensor.grad is not None:
+        self._within_closure = closure
+        for parameter, tensor in self.optimizers.parameters(known, self.observer.registry, self.observer.growth):
+            if not closure:
+                self.weights.read_gradient(parameter, tensor)
+            if self.meter.full and (closure or tensor.grad is not None):
                 self.weights.remember(parameter, tensor)
+
+    def resumed(self) -> Resumed:
+        """A context within a step in which the observer's function mode is on the stack again."""
+        return Resumed(self.observer.mode)
 
     def _step_left(self) -> None:
         if self._in_step is not None:
@@ -200,29 +209,20 @@ class Training:
 
     def _stepped(self, optimizer: torch.optim.Optimizer, known: KnownOptimizer) -> None:
         known.steps += 1
+        known.used, known.carried = True, False
         self.counters["optimizer_steps"] += 1
         self._step_over = True
         for i, group in enumerate(optimizer.param_groups):
             if i not in known.rates:
                 known.rates[i] = self.recorder.subject(f"optimizer{known.number}.group{i}")
             self.recorder.scalar(known.rates[i], Phase.RATE, float(group.get("lr", np.nan)))
-        for parameter, tensor in self._parameters_of(optimizer):
+        for parameter, tensor in self.optimizers.parameters(known, self.observer.registry, self.observer.growth):
+            if self._within_closure:
+                self.weights.read_gradient(parameter, tensor)
             if tensor.grad is not None:
                 self.weights.read_update(parameter, tensor, self.step, self._call)
         self.meter.flush()
         self._check_point()
-
-    def _parameters_of(self, optimizer: torch.optim.Optimizer) -> list[tuple[Parameter, torch.Tensor]]:
-        found = []
-        for i, group in enumerate(optimizer.param_groups):
-            for j, tensor in enumerate(group["params"]):
-                known = self.observer.registry.parameter(tensor)
-                if known is None:
-                    self.observer.growth.learn_parameter(tensor, f"optimizer{i}.parameter{j}")
-                    known = self.observer.registry.parameter(tensor)
-                if known is not None and tensor.dtype in FLOATING and plain(tensor):
-                    found.append((known, tensor))
-        return found
 
     def _stale_gradients(self, optimizer: torch.optim.Optimizer) -> None:
         self._stale += 1
@@ -233,16 +233,18 @@ class Training:
     # -- training without an optimizer -------------------------------------------------------------------------
 
     def _without_optimizer(self) -> bool:
-        if self.counters["optimizer_steps"]:
+        if self.counters["optimizer_steps"] or self._in_step is not None:
             return False
-        return not self.optimizers.known or self.counters["backwards"] > PATIENCE
+        return not self.optimizers.known or self._wasted or self.counters["backwards"] > PATIENCE
 
     def _compare_all(self) -> None:
         changed = [
             self.weights.read_update(known, tensor, self.step, self._call)
             for known, tensor in list(self.observer.registry.parameters())
-            if known.previous is not None and tensor.grad is not None
+            if known.previous is not None and known.moving
         ]
+        for known, _ in self.observer.registry.parameters():
+            known.moving = False
         self.counters["manual_steps"] += any(changed)
 
     # -- the rest ----------------------------------------------------------------------------------------------
@@ -270,6 +272,9 @@ class Training:
     def finish(self) -> None:
         """Say what has not been said yet."""
         self._step_left()
+        if self._backward_seen and not self._step_over and self._without_optimizer():
+            self._compare_all()
+            self._step_over = True
         self._report_optimizers(every=True)
         self._tell_counters()
 

@@ -37,16 +37,16 @@ class Weights:
 
     def remember(self, known: Parameter, tensor: torch.Tensor) -> None:
         """Keep a copy to compare with, unless the one from the last update is still true."""
-        if known.previous is None or known.previous.shape != tensor.shape or known.previous.device != tensor.device:
+        if not _comparable(known.previous, tensor):
             known.previous = tensor.detach().clone(memory_format=torch.preserve_format)
         elif known.version != tensor._version:
-            known.previous.copy_(tensor.detach())
+            known.previous.copy_(tensor.detach())  # type: ignore[union-attr]  # comparable, so not None
         known.version = tensor._version
 
     def read_update(self, known: Parameter, tensor: torch.Tensor, step: int, call: int) -> bool:
         """Record the update of this step and the weights of the next; True when anything changed."""
         previous = known.previous
-        if not self._meter.full or previous is None or previous.shape != tensor.shape:
+        if not self._meter.full or previous is None or not _comparable(previous, tensor):
             return False
         subject = known.probe.subject
         if tensor.device.type != "cpu":
@@ -67,3 +67,13 @@ class Weights:
             self._meter.recorder.begin(step, max(call, 0), True)
         known.version = tensor._version
         return changed
+
+
+def _comparable(previous: torch.Tensor | None, tensor: torch.Tensor) -> bool:
+    """Whether the copy fits the parameter still: a model may be moved or cast in place."""
+    return (
+        previous is not None
+        and previous.shape == tensor.shape
+        and previous.device == tensor.device
+        and previous.dtype == tensor.dtype
+    )
