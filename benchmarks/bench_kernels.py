@@ -58,8 +58,8 @@ def alternate(contestants: dict[str, Callable[[], object]], rounds: int) -> dict
     return {name: statistics.median(values) for name, values in times.items()}
 
 
-def per_call(call: Callable[[], object], repeats: int = 2000, rounds: int = 15) -> float:
-    """Median seconds of one call among many, for calls too short to be timed alone."""
+def per_call(call: Callable[[], object], repeats: int = 100, rounds: int = 301) -> float:
+    """Median seconds of one call, in bursts short enough to fit between interruptions by other processes."""
     times = []
     for _ in range(rounds):
         start = time.perf_counter()
@@ -91,7 +91,7 @@ def against_others(kernels: Kernels, rounds: int) -> str:
         }
         for call in calls.values():
             call()
-        took = alternate(calls, max(9, rounds * MIB // max(size, MIB)))
+        took = alternate(calls, max(25, rounds * MIB // max(size, MIB)))
         rate = {name: x.nbytes / seconds / 1e9 for name, seconds in took.items()}
         row = (name_of(size), *(f"{rate[name]:.1f} GB/s" for name in ("kernel", "sum", "torch")))
         rows.append((*row, f"{rate['kernel'] / rate['sum']:.2f}", f"{took['torch'] / took['kernel']:.0f}"))
