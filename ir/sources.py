@@ -53,10 +53,10 @@ class SourceFile:
         return found
 
     @cached_property
-    def methods(self) -> frozenset[ast.AST]:
-        """The functions that stand directly in a class."""
+    def methods(self) -> dict[ast.AST, ast.ClassDef]:
+        """The functions that stand directly in a class, each with its class."""
         classes = (node for node in ast.walk(self.tree) if isinstance(node, ast.ClassDef))
-        return frozenset(child for node in classes for child in node.body if isinstance(child, _NESTED))
+        return {child: node for node in classes for child in node.body if isinstance(child, _NESTED)}
 
     @cached_property
     def blocks(self) -> tuple[Block, ...]:

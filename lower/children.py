@@ -55,7 +55,7 @@ class Children:
             found = self._attribute(owner, name, tree)
         else:
             found = self._inside_library(owner, name, tree)
-        self._from_outside(found, name, tree)
+        self._from_outside(found, owner, name, tree)
         return found
 
     def _attribute(self, owner: Held, name: str, tree: ModuleTree) -> Found:
@@ -115,14 +115,16 @@ class Children:
         first = call.args[0] if call.args else call.keywords[0].value
         return self.origins.resolve(first, candidate.scope, tree)
 
-    def _from_outside(self, found: Found, name: str, tree: ModuleTree) -> None:
+    def _from_outside(self, found: Found, owner: Held, name: str, tree: ModuleTree) -> None:
         """Adds the places that replace the child from outside of its owner: `model.fc = nn.Linear(512, 10)`."""
+        near = {path for path, _, _ in owner.made.candidates} | set(self._files.named)
         for addition, scope in self._files.replacements(name):
             if addition.value is None:
                 continue
             named = isinstance(addition.key, ast.Constant) and not name.isdigit()
-            # A configuration may have a field of the same name; only what could be a module leaves a gap.
-            surely = named and isinstance(addition.value, ast.Name | ast.Call)
+            # Something else may have a field of the same name: a gap is left only by what could be a module, and
+            # stands where the program works with this model.
+            surely = named and isinstance(addition.value, ast.Name | ast.Call) and scope.source.path in near
             found.merge(self.origins.resolve(addition.value, scope, tree), surely=surely)
 
 

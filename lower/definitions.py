@@ -113,6 +113,8 @@ class Definitions:
             return Found(unknown=bool(sliced.candidates))  # a part of a container is a new one, without a call
         if not isinstance(node, ast.Call) or not any(makes(made, self._root) for made in objects(node.func, scope)):
             return Found()
+        if _is_in_module_class(scope):
+            return Found()  # that one is a part of another model
         made = origins.resolve(node, scope, self._root)
         return made if not made.unknown and self._fits(made) else Found()
 
@@ -129,11 +131,11 @@ class Definitions:
                 called = getattr(scope.block, "name", None) in _last_names(outer[0].func)
                 scope = replace(scope, bindings=bindings) if called else scope
             outer = node, scope
-        if outer is None or not (outer[0].args or outer[0].keywords):
+        if outer is None:
             return None
         node, scope = outer
-        argument = node.args[0] if node.args else node.keywords[0].value
-        return self._children.origins.resolve(argument, scope, self._root)
+        given = [*node.args[:1], *(keyword.value for keyword in node.keywords if keyword.arg == "model")]
+        return self._children.origins.resolve(given[0], scope, self._root) if given else None
 
     def _call_at(self, place: Site) -> tuple[ast.Call, Scope] | None:
         for scope in self._files.scopes(""):
@@ -149,6 +151,12 @@ class Definitions:
         """True when every direct child of the model may come from this construction."""
         held = Held(self._root, made)
         return all(not self._children.find(held, name).impossible for name in self._root.children)
+
+
+def _is_in_module_class(scope: Scope) -> bool:
+    written = scope.source.methods.get(scope.block)
+    live = None if written is None else scope.namespace.get(written.name)
+    return isinstance(live, type) and any(base.__module__ == "torch.nn.modules.module" for base in live.__mro__)
 
 
 def _last_names(func: ast.expr) -> tuple[str, ...]:

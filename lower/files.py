@@ -25,6 +25,8 @@ class Files:
     def __init__(self, named: Sequence[str] = (), namespace: Mapping[str, object] | None = None) -> None:
         self.named = named
         self._namespace = namespace
+        self._known: dict[str, list[Scope]] = {}
+        self._replaced: dict[str, dict[str | None, list[tuple[Addition, Scope]]]] = {}
 
     @cached_property
     def sources(self) -> list[tuple[SourceFile, Mapping[str, object]]]:
@@ -46,23 +48,39 @@ class Files:
         """The functions and modules of the files that contain any of the words."""
         for source, namespace in self.sources:
             if any(word in source.text for word in words):
-                for block in source.blocks:
-                    yield self.scope(source, block, namespace)
-
-    def scope(self, source: SourceFile, block: Block, namespace: Mapping[str, object]) -> Scope:
-        """The scope of a block that is known only from its file."""
-        outer = source.parents.get(block)
-        parent = None if outer is None or outer is source.tree else self.scope(source, outer, namespace)
-        return Scope(source, block, namespace, parent=parent)
+                yield from self._scopes_of(source, namespace)
 
     def replacements(self, name: str) -> Iterator[tuple[Addition, Scope]]:
         """What the files put under a name into an object other than the `self` of a method."""
-        for scope in self.scopes(f".{name}", f'"{name}"', f"'{name}'", f"[{name}]", *_ANY_KEY):
-            for addition in additions(scope.block):
-                key = addition.key
-                fitting = str(key.value) == name if isinstance(key, ast.Constant) else addition.named
-                if addition.how == "set" and fitting and not _on_self(addition.holder, scope):
-                    yield addition, scope
+        for source, namespace in self.sources:
+            if any(word in source.text for word in (f".{name}", f'"{name}"', f"'{name}'", f"[{name}]", *_ANY_KEY)):
+                by_name = self._replacements_in(source, namespace)
+                yield from by_name.get(name, ())
+                yield from by_name.get(None, ())
+
+    def _replacements_in(
+        self, source: SourceFile, namespace: Mapping[str, object]
+    ) -> dict[str | None, list[tuple[Addition, Scope]]]:
+        """Those of one file by the written key; None collects the computed keys of attributes."""
+        if source.path not in self._replaced:
+            found: dict[str | None, list[tuple[Addition, Scope]]] = {}
+            for scope in self._scopes_of(source, namespace):
+                for addition in additions(scope.block):
+                    written = isinstance(addition.key, ast.Constant)
+                    if addition.how == "set" and (written or addition.named) and not _on_self(addition.holder, scope):
+                        key = str(addition.key.value) if isinstance(addition.key, ast.Constant) else None
+                        found.setdefault(key, []).append((addition, scope))
+            self._replaced[source.path] = found
+        return self._replaced[source.path]
+
+    def _scopes_of(self, source: SourceFile, namespace: Mapping[str, object]) -> list[Scope]:
+        """The scopes of all blocks of a file, as far as the file alone tells; outer ones come before inner ones."""
+        if source.path not in self._known:
+            known: dict[Block, Scope] = {}
+            for block in source.blocks:
+                _scope(source, block, namespace, known)
+            self._known[source.path] = list(known.values())
+        return self._known[source.path]
 
     def additions_to(self, name: str, methods: list[Scope], candidate: Candidate) -> Iterator[tuple[Addition, Scope]]:
         """What is added to a container after it was made.
@@ -93,6 +111,14 @@ class Files:
         source = SourceFile.of(path)
         if source is not None:
             found[path] = (source, namespace)
+
+
+def _scope(source: SourceFile, block: Block, namespace: Mapping[str, object], known: dict[Block, Scope]) -> Scope:
+    if block not in known:
+        outer = source.parents.get(block)
+        parent = None if outer is None or outer is source.tree else _scope(source, outer, namespace, known)
+        known[block] = Scope(source, block, namespace, parent=parent)
+    return known[block]
 
 
 def _variables(candidate: Candidate) -> set[str]:

@@ -111,7 +111,7 @@ def makes(made: object, tree: ModuleTree) -> bool:
     if not isinstance(made, type):
         return False
     # Lazy modules turn into this class at their first call.
-    made = getattr(made, "cls_to_become", None) or made
+    made = inspect.getattr_static(made, "cls_to_become", None) or made
     return made is tree.type or (made.__module__, made.__qualname__) == (tree.type.__module__, tree.type.__qualname__)
 
 

@@ -1,5 +1,6 @@
 """Definition sites found in the source after the fact."""
 
+import functools
 import linecache
 import subprocess
 import sys
@@ -8,6 +9,7 @@ import textwrap
 import pytest
 import torch
 
+from hypocenter.ir import frames
 from hypocenter.ir.site import Site
 from hypocenter.lower.definitions import Definitions
 from hypocenter.lower.fx.construction import ConstructionSites
@@ -369,6 +371,31 @@ def test_notebook_cells_are_read_from_the_line_cache():
     assert definitions.site("fc") == Site(name, 5, None, 19, 34)
     assert definitions.site("") == Site(name, 6, None, 9, 14)
     del linecache.cache[name]
+
+
+@pytest.mark.parametrize("name", ["gpt2", "bert", "resnet"])
+def test_real_model_code_never_gets_a_wrong_exact_line(name, monkeypatch):
+    import transformers
+
+    owner_of_file = frames._owner_of_file.__wrapped__
+    folder = f"/transformers/models/{name}/"
+    mine = functools.cache(lambda file: frames.Owner.USER if folder in file else owner_of_file(file))
+    monkeypatch.setattr(frames, "_owner_of_file", mine)
+    monkeypatch.setattr(frames, "_owners", {})
+    monkeypatch.setattr(frames, "_sites", {})
+    config, model = {
+        "gpt2": (transformers.GPT2Config(n_embd=8, n_layer=2, n_head=2, vocab_size=16), transformers.GPT2Model),
+        "bert": (transformers.BertConfig(hidden_size=8, num_attention_heads=2, vocab_size=16), transformers.BertModel),
+        "resnet": (transformers.ResNetConfig(embedding_size=8, hidden_sizes=[8, 8], depths=[2, 2]), None),
+    }[name]
+    with ConstructionSites() as sites:
+        root = (model or transformers.ResNetModel)(config)
+    definitions = Definitions.of(root)
+    parts = list(named(root))
+    found = {path: definitions.site(path) for path, _ in parts}
+    exact = {path: sites.site_for(part, path, root) for path, part in parts}
+    assert all(site is None or covers(site, exact[path]) for path, site in found.items())
+    assert sum(site == exact[path] for path, site in found.items()) > len(parts) / 2
 
 
 def test_a_path_that_is_not_there_is_an_error():
