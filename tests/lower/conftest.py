@@ -4,6 +4,7 @@ import importlib.util
 import itertools
 import re
 import sys
+import textwrap
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -11,6 +12,8 @@ from types import ModuleType
 import pytest
 
 from hypocenter.ir.site import Site
+from hypocenter.lower.definitions import Definitions
+from hypocenter.lower.fx.construction import ConstructionSites
 
 SAMPLES = Path(__file__).parent / "samples"
 MARKER = re.compile(r"# (site|end): (.*?)(?:  # noqa.*)?$")
@@ -79,3 +82,69 @@ def expected_sites():
 @pytest.fixture(params=sorted(SAMPLES.glob("*.py")), ids=lambda path: path.stem)
 def sample(request):
     return request.param
+
+
+HEADER = """
+import sys
+import textwrap
+import torch
+from collections import OrderedDict
+from torch import nn
+from hypocenter.lower.definitions import Definitions
+"""
+
+
+@pytest.fixture
+def header():
+    return HEADER
+
+
+def _covers(site: Site, exact: Site) -> bool:
+    """True when the site is the exact one, or a range of lines that holds it."""
+    if site == exact:
+        return True
+    last = exact.end_line or exact.line
+    return (
+        site.column is None
+        and site.file == exact.file
+        and site.line <= exact.line <= last <= (site.end_line or site.line)
+    )
+
+
+def _named(module, path=""):
+    yield path, module
+    for name, child in module._modules.items():
+        yield from _named(child, f"{path}.{name}" if path else name)
+
+
+@pytest.fixture
+def covers():
+    return _covers
+
+
+@pytest.fixture
+def named():
+    """Paths and modules, shared ones under every path; `named_modules` would hash the modules."""
+    return _named
+
+
+@pytest.fixture
+def program(tmp_path, load_sample):
+    """Runs a program's text and compares, for every module of its `model`, the source's answer with the frames'."""
+
+    def run(text):
+        file = tmp_path / f"program{len(list(tmp_path.iterdir()))}.py"
+        file.write_text(HEADER + textwrap.dedent(text))
+        with ConstructionSites() as sites:
+            module = load_sample(file)
+        root = module.model
+        made = getattr(module, "definitions", None)
+        definitions = Definitions.of(root, Site(str(file), 1)) if made is None else made
+        answers = {}
+        for path, part in _named(root):
+            found, exact = definitions.site(path), sites.site_for(part, path, root)
+            assert found is None or (exact is not None and _covers(found, exact)), (path, found, exact)
+            answers[path] = "none" if found is None else "range" if found.column is None else "exact"
+        return answers
+
+    return run

@@ -1,39 +1,17 @@
 """Definition sites found in the source after the fact."""
 
-import functools
 import linecache
 import subprocess
 import sys
-import textwrap
 
 import pytest
 import torch
 
-from hypocenter.ir import frames
 from hypocenter.ir.site import Site
 from hypocenter.lower.definitions import Definitions
-from hypocenter.lower.fx.construction import ConstructionSites
 
 
-def covers(site: Site, exact: Site) -> bool:
-    """True when the site is the exact one, or a range of lines that holds it."""
-    if site == exact:
-        return True
-    last = exact.end_line or exact.line
-    return (
-        site.column is None
-        and site.file == exact.file
-        and site.line <= exact.line <= last <= (site.end_line or site.line)
-    )
-
-
-def named(module, path=""):
-    yield path, module
-    for name, child in module._modules.items():
-        yield from named(child, f"{path}.{name}" if path else name)
-
-
-def test_every_marked_site(sample, load_sample, expected_sites):
+def test_every_marked_site(sample, load_sample, expected_sites, covers):
     expected = expected_sites(sample)
     definitions = Definitions.of(load_sample(sample).make())
     wrong = []
@@ -44,49 +22,6 @@ def test_every_marked_site(sample, load_sample, expected_sites):
         if not right[entry.answer]:
             wrong.append((path, entry, found))
     assert wrong == []
-
-
-def test_the_source_never_contradicts_the_frames(sample, load_sample):
-    with ConstructionSites() as sites:
-        root = load_sample(sample).make()
-    definitions = Definitions.of(root)
-    wrong = {}
-    for path, module in named(root):
-        found, exact = definitions.site(path), sites.site_for(module, path, root)
-        if found is not None and not (exact is not None and covers(found, exact)):
-            wrong[path] = (found, exact)
-    assert wrong == {}
-
-
-HEADER = """
-import sys
-import torch
-from collections import OrderedDict
-from torch import nn
-from hypocenter.lower.definitions import Definitions
-"""
-
-
-@pytest.fixture
-def program(tmp_path, load_sample):
-    """Runs a program's text and compares, for every module of its `model`, the source's answer with the frames'."""
-
-    def run(text):
-        file = tmp_path / f"program{len(list(tmp_path.iterdir()))}.py"
-        file.write_text(HEADER + textwrap.dedent(text))
-        with ConstructionSites() as sites:
-            module = load_sample(file)
-        root = module.model
-        made = getattr(module, "definitions", None)
-        definitions = Definitions.of(root, Site(str(file), 1)) if made is None else made
-        answers = {}
-        for path, part in named(root):
-            found, exact = definitions.site(path), sites.site_for(part, path, root)
-            assert found is None or (exact is not None and covers(found, exact)), (path, found, exact)
-            answers[path] = "none" if found is None else "range" if found.column is None else "exact"
-        return answers
-
-    return run
 
 
 def test_the_argument_of_the_call_tells_which_of_two_models_is_meant(program):
@@ -230,119 +165,6 @@ def test_hugging_face_model_is_placed_at_the_users_call(program):
     assert len(answers) > 20
 
 
-AWKWARD = """
-layers = [nn.Linear(4, n)]
-also = layers
-also.append(nn.Linear(n, 4))
-return nn.Sequential(*layers)
----
-layers = [nn.Linear(4, n)]
-fill(layers, n)
-return nn.Sequential(*layers)
----
-net = nn.Sequential(nn.Linear(4, n))
-same = net
-same.append(nn.Linear(n, 4))
-return net
----
-net = nn.Sequential()
-fill(net, n)
-return net
----
-return nn.Sequential(*given)
----
-return nn.Sequential(*[make() for make in [lambda: nn.Linear(4, n), lambda: nn.Linear(n, 4)]])
----
-return nn.Sequential(*(nn.Linear(4, n), nn.Linear(n, 4))[::-1])
----
-layers = [nn.Linear(4, n), nn.Linear(n, 4)]
-layers.reverse()
-return nn.Sequential(*layers)
----
-layers = [nn.Linear(4, n), nn.Linear(n, 4)]
-layers[0], layers[1] = layers[1], layers[0]
-return nn.Sequential(*layers)
----
-layers = [nn.Linear(4, n), nn.Linear(n, 4)]
-layers.pop(0)
-layers.append(nn.Linear(n, n))
-return nn.Sequential(*layers)
----
-layers = [nn.Linear(4, n), nn.Linear(n, 4), nn.Linear(n, n)]
-del layers[0]
-return nn.Sequential(*layers)
----
-net = nn.Sequential(nn.Linear(4, n), nn.Linear(n, 4), nn.Linear(n, n))
-return net[1:]
----
-net = nn.Sequential(nn.Linear(4, n), nn.Linear(n, 4))
-net.insert(0, nn.Linear(n, n))
-return net
----
-net = nn.Sequential(nn.Linear(4, n), nn.Linear(n, 4))
-net[-1] = nn.Linear(n, n)
-return net
----
-net = nn.Sequential(nn.Linear(4, n), nn.Linear(n, 4))
-net.pop(0)
-return net
----
-def pick():
-    return nn.Linear(n, n)
-table = {'a': pick}
-return nn.Sequential(table['a'](), table['a']())
----
-a, b = (nn.Linear(4, n), nn.Linear(n, 4))[::-1]
-return nn.Sequential(a, b)
----
-d = OrderedDict()
-d['x'] = nn.Linear(4, n)
-d.move_to_end('x')
-d['y'] = nn.Linear(n, 4)
-return nn.Sequential(d)
----
-import functools
-make = functools.partial(nn.Linear, n)
-return nn.Sequential(make(4), make(n))
----
-try:
-    net = nn.Sequential(nn.Linear(4, n), nn.Linear(1 // 0, 4))
-except ZeroDivisionError:
-    net = nn.Sequential(nn.Linear(4, n), nn.Linear(n, 4))
-return net
----
-layers = []
-for i in range(2):
-    layers.insert(0, nn.Linear(n, n))
-    layers = layers + [nn.Linear(n, n)]
-return nn.Sequential(*layers)
----
-with torch.no_grad():
-    layers = [nn.Linear(4, n)]
-while len(layers) < 3:
-    layers.append(nn.Linear(n, n))
-return nn.Sequential(*layers)
----
-from torch.nn import Linear
-return nn.Sequential(Linear(4, n), torch.nn.Linear(n, 4))
-"""
-
-
-@pytest.mark.parametrize("body", [body.strip() for body in AWKWARD.split("---")])
-def test_awkward_programs_never_get_a_wrong_exact_line(program, body):
-    shared = """
-def fill(layers, n):
-    layers.append(nn.Linear(n, n))
-    layers.append(nn.Linear(n, n))
-
-given = [nn.Linear(4, 4), nn.Linear(4, 4)]
-given.reverse()
-
-"""
-    answers = program(shared + "def build(n):\n" + textwrap.indent(body, "    ") + "\n\nmodel = build(4)\n")
-    assert len(answers) > 1
-
-
 NET = """
 class Net(nn.Module):
     def __init__(self):
@@ -351,12 +173,12 @@ class Net(nn.Module):
 """
 
 
-def test_a_file_that_was_edited_since_gives_no_place(tmp_path, load_sample):
+def test_a_file_that_was_edited_since_gives_no_place(tmp_path, load_sample, header):
     file = tmp_path / "edited.py"
-    file.write_text(HEADER + NET)
+    file.write_text(header + NET)
     net = load_sample(file).Net()
     assert Definitions.of(net).site("fc") is not None
-    file.write_text(HEADER + "# a line more\n" + NET)
+    file.write_text(header + "# a line more\n" + NET)
     linecache.checkcache(str(file))
     assert Definitions.of(net).site("fc") is None
 
@@ -371,31 +193,6 @@ def test_notebook_cells_are_read_from_the_line_cache():
     assert definitions.site("fc") == Site(name, 5, None, 19, 34)
     assert definitions.site("") == Site(name, 6, None, 9, 14)
     del linecache.cache[name]
-
-
-@pytest.mark.parametrize("name", ["gpt2", "bert", "resnet"])
-def test_real_model_code_never_gets_a_wrong_exact_line(name, monkeypatch):
-    import transformers
-
-    owner_of_file = frames._owner_of_file.__wrapped__
-    folder = f"/transformers/models/{name}/"
-    mine = functools.cache(lambda file: frames.Owner.USER if folder in file else owner_of_file(file))
-    monkeypatch.setattr(frames, "_owner_of_file", mine)
-    monkeypatch.setattr(frames, "_owners", {})
-    monkeypatch.setattr(frames, "_sites", {})
-    config, model = {
-        "gpt2": (transformers.GPT2Config(n_embd=8, n_layer=2, n_head=2, vocab_size=16), transformers.GPT2Model),
-        "bert": (transformers.BertConfig(hidden_size=8, num_attention_heads=2, vocab_size=16), transformers.BertModel),
-        "resnet": (transformers.ResNetConfig(embedding_size=8, hidden_sizes=[8, 8], depths=[2, 2]), None),
-    }[name]
-    with ConstructionSites() as sites:
-        root = (model or transformers.ResNetModel)(config)
-    definitions = Definitions.of(root)
-    parts = list(named(root))
-    found = {path: definitions.site(path) for path, _ in parts}
-    exact = {path: sites.site_for(part, path, root) for path, part in parts}
-    assert all(site is None or covers(site, exact[path]) for path, site in found.items())
-    assert sum(site == exact[path] for path, site in found.items()) > len(parts) / 2
 
 
 def test_a_path_that_is_not_there_is_an_error():
