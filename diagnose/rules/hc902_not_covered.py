@@ -9,6 +9,9 @@ from hypocenter.diagnose.rule import Rule
 #: Layers named in the message; all stand in the evidence and in the report's coverage.
 _SHOWN = 5
 
+#: Part of the reason for layers whose output are integers or truth values: nothing in them can turn bad.
+_NO_FLOATS = "not a floating-point tensor"
+
 
 class NotCovered(Rule):
     """Some layers could not be observed, so that a fault in them would be found at the next observed layer.
@@ -20,7 +23,8 @@ class NotCovered(Rule):
     The origin of a fault may be named too late in the graph.
 
     ## Known problems
-    Layers that the program never calls are listed by the observer only when it knows of them.
+    Layers that the program never calls are listed by the observer only when it knows of them. Comparisons and other
+    layers whose output is not floating point are left out: no fault can be in their numbers.
 
     ## Example
     A layer that runs in a compiled or scripted region.
@@ -38,7 +42,8 @@ class NotCovered(Rule):
     def check(self, facts: Facts) -> Iterable[Finding]:
         """One note that names them."""
         coverage = facts.event("coverage")
-        unprobed = [entry for entry in coverage.get("unprobed") or () if isinstance(entry, dict)]
+        listed = [entry for entry in coverage.get("unprobed") or () if isinstance(entry, dict)]
+        unprobed = [entry for entry in listed if _NO_FLOATS not in str(entry.get("reason"))]
         if not unprobed:
             return
         named = [f"{entry.get('layer')!r} ({entry.get('reason')})" for entry in unprobed[:_SHOWN]]

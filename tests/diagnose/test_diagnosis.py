@@ -103,6 +103,13 @@ def test_unprobed_layers_are_a_note(scene):
     assert len(note.evidence["unprobed"]) == 7
 
 
+def test_comparisons_need_no_probe(scene):
+    train(scene)
+    reason = "its output is torch.bool, not a floating-point tensor"
+    scene.event("coverage", layers=2, probed=1, unprobed=[{"layer": "gt", "reason": reason}])
+    assert scene.find("HC902") == []
+
+
 def test_a_stored_run_reads_back(scene, tmp_path):
     recorder = Recorder(tmp_path)
     recorder.begin(3, 0, True)
