@@ -5,14 +5,13 @@ from types import FrameType
 
 from torch import nn
 
-from hypocenter.ir.frames import site_of
 from hypocenter.ir.site import Site
 from hypocenter.lower.definitions import Definitions
 
 
 def written_sites(model: nn.Module, caller: FrameType) -> Callable[[nn.Module, str, nn.Module], Site | None]:
     """A lookup of definition sites in `model`, which the frame `caller` hands to hypocenter."""
-    definitions = Definitions.of(model, site_of(caller), caller.f_globals)
+    definitions = Definitions.at(model, caller)
 
     def site(module: nn.Module, path: str, root: nn.Module) -> Site | None:
         del module, root
