@@ -9,6 +9,7 @@ from hypocenter.ir.graph import IR
 from hypocenter.probes.events import load_events
 from hypocenter.probes.recorder import Recorder
 from hypocenter.probes.trace import Trace
+from hypocenter.rewrite.strip import strip
 
 #: Name of the graph's file in a run folder.
 GRAPH_FILE = "ir.onnx"
@@ -46,7 +47,7 @@ class Run:
         graph = path / GRAPH_FILE
         if not graph.exists() and not events:
             raise BadRunError(f"{str(folder)!r} holds no recorded run (no {GRAPH_FILE}, no events).", slug="empty-run")
-        ir = IR.load(graph) if graph.exists() else IR()
+        ir = strip(IR.load(graph)) if graph.exists() else IR()
         return cls(ir, Trace.load(path), events, path)
 
     @classmethod

@@ -68,6 +68,7 @@ class ScriptSession:
         report = self._report(watch)
         if watch.recorder.storage_error is None:
             self._save(report)
+            watch.keep_findings(report.to_dict()["findings"])
         return report, outcome
 
     def _start(self) -> "Watch":

@@ -13,6 +13,8 @@ from hypocenter.ir.graph import IR
 from hypocenter.kernels import select, warm_up
 from hypocenter.probes.recorder import Recorder
 from hypocenter.probes.schedule import Schedule
+from hypocenter.rewrite.insert import insert
+from hypocenter.rewrite.passes import PassError
 from hypocenter.rewrite.plan import decide
 
 
@@ -125,8 +127,18 @@ class Watch:
         """Save what a killed program should leave behind."""
         self.save_graph()
 
+    def keep_findings(self, findings: list[dict[str, Any]]) -> None:
+        """Write the findings into the graph's file, beside the layers that they are about."""
+        if self.live is not None and len(self.live.ir):
+            self.live.ir.facts["findings"] = findings
+            self._saved = 0
+            self.save_graph()
+
     def save_graph(self) -> None:
-        """Save the graph if it has grown since the last time; a disk that cannot take it is the recorder's to tell."""
+        """Save the graph, with its probes, if it has grown since the last time.
+
+        A disk that cannot take it is the recorder's to tell.
+        """
         folder = self.recorder.folder
         if folder is None or self.live is None or self.recorder.storage_error is not None:
             return
@@ -134,8 +146,8 @@ class Watch:
         if size == self._saved:
             return
         try:
-            self.live.ir.save(folder / GRAPH_FILE)
-        except (OSError, StorageError) as error:
+            insert(self.live.ir).save(folder / GRAPH_FILE)
+        except (PassError, StorageError) as error:  # neither is a reason to end the user's training
             self.recorder.event("warning", message=f"The graph could not be saved: {error}")
             return
         self._saved = size
