@@ -46,13 +46,13 @@ class _Mode(TorchFunctionMode):
     ) -> Any:
         """Run the function as it is and look at what it returned."""
         out = func(*args, **kwargs) if kwargs else func(*args)
-        if (
-            isinstance(out, (torch.Tensor, tuple, list))
-            and not torch.compiler.is_compiling()
-            and not stack.quiet.active
-        ):
-            with stack.quiet():
-                self.observer.function_called(func, args, kwargs, out, sys._getframe(1))
+        if stack.quiet.active or not isinstance(out, (torch.Tensor, tuple, list)) or torch.compiler.is_compiling():
+            return out
+        stack.quiet.active = True
+        try:
+            self.observer.function_called(func, args, kwargs, out, sys._getframe(1))
+        finally:
+            stack.quiet.active = False
         return out
 
 
@@ -106,6 +106,7 @@ class Observer:
     def stop(self) -> None:
         """Stop watching, until `start`."""
         self.enabled = False
+        self.training.leave_step()  # one that raised: to leave it puts the mode back
         stack.remove(self.mode)
 
     def finish(self) -> None:

@@ -176,7 +176,7 @@ class Training:
 
     def before_step(self, optimizer: torch.optim.Optimizer, frame: FrameType, closure: bool) -> None:
         """An optimizer is about to change parameters: read the gradients that it will use."""
-        self._step_left()  # a step that raised never came to its end
+        self.leave_step()  # a step that raised never came to its end
         self._in_step = self.suspended()
         self._in_step.__enter__()
         if not self.observer.enabled:
@@ -195,7 +195,8 @@ class Training:
         """A context within a step in which the observer's function mode is on the stack again."""
         return Resumed(self.observer.mode)
 
-    def _step_left(self) -> None:
+    def leave_step(self) -> None:
+        """The optimizer's step is over, or has raised."""
         if self._in_step is not None:
             self._in_step.__exit__()
             self._in_step = None
@@ -205,7 +206,7 @@ class Training:
         known = self.optimizers.find(optimizer)
         if self.observer.enabled and known is not None:
             self._stepped(optimizer, known)
-        self._step_left()
+        self.leave_step()
 
     def _stepped(self, optimizer: torch.optim.Optimizer, known: KnownOptimizer) -> None:
         known.steps += 1
@@ -271,7 +272,7 @@ class Training:
 
     def finish(self) -> None:
         """Say what has not been said yet."""
-        self._step_left()
+        self.leave_step()
         if self._backward_seen and not self._step_over and self._without_optimizer():
             self._compare_all()
             self._step_over = True
