@@ -77,6 +77,7 @@ class Live:
     def start(self, model: nn.Module | None = None) -> None:
         """Watch `model`, or every model of the process."""
         if model is not None:
+            self.observer.growth.strays_alone = False
             self.observer.watch(model)
         patches.add(self.observer.training)
         self.observer.start()

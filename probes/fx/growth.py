@@ -35,11 +35,14 @@ class Growth:
         flow: Which value each live tensor is.
 
     Attributes:
+        strays_alone: Whether parameters of no known model make nodes also where no value of a known model comes in:
+            in a whole program those that it has outside of modules, beside one model those of others.
         reshaped: An input of this forward pass came in another shape than before, so that values may have too.
     """
 
     def __init__(self, meter: Meter, graph: Graph, registry: Registry, flow: Flow) -> None:
         self.reshaped = False
+        self.strays_alone = True
         self._meter = meter
         self._graph = graph
         self._registry = registry
@@ -130,11 +133,13 @@ class Growth:
         names = [self._flow.name(tensor) for tensor in inputs]
         if self._sets_parameter(name, inputs, names, outputs, caller):
             return None
+        if not outputs or not (self.strays_alone or any(names)):
+            return None
         for i, tensor in enumerate(inputs):  # a program may have parameters of its own, outside of any module
             if names[i] is None and tensor.requires_grad and tensor.is_leaf:
                 known = self.parameter(tensor)
                 names[i] = self._stray_parameter(tensor) if known is None else known.name
-        if not outputs or not any(names):
+        if not any(names):
             return None
         if any(out is tensor for out in outputs for tensor in inputs) and not in_place(name, kwargs):
             return None

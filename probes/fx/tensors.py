@@ -70,8 +70,8 @@ def as_array(tensor: torch.Tensor) -> NDArray[Any]:
 
 
 def scalar(tensor: torch.Tensor) -> float:
-    """The value of a one-element tensor, or the mean of a larger one, as a float."""
-    detached = tensor.detach()
+    """The value of a one-element tensor, or the mean of a larger one, as a float; of complex numbers the real part."""
+    detached = torch.view_as_real(tensor.detach())[..., 0] if tensor.is_complex() else tensor.detach()
     return float(detached) if detached.numel() == 1 else float(detached.double().mean())
 
 

@@ -20,7 +20,7 @@ from hypocenter.probes.fx import device
 from hypocenter.probes.fx.optimizers import KnownOptimizer, Optimizers
 from hypocenter.probes.fx.registry import Root, is_lazy
 from hypocenter.probes.fx.stack import Resumed, Suspended
-from hypocenter.probes.fx.tensors import FLOATING, plain, tensors_in
+from hypocenter.probes.fx.tensors import FLOATING, plain, scalar, tensors_in
 from hypocenter.probes.fx.weights import Weights
 from hypocenter.probes.schema import Phase
 
@@ -146,9 +146,7 @@ class Training:
             self.recorder.event("loss", value=value, **facts, backward_site=self._backward_site)
         subject = self.recorder.subject(value)
         if loss.device.type == "cpu":
-            detached = loss.detach()
-            number = torch.view_as_real(detached)[..., 0] if detached.is_complex() else detached
-            self.recorder.scalar(subject, Phase.LOSS, float(number if number.numel() == 1 else number.mean()))
+            self.recorder.scalar(subject, Phase.LOSS, scalar(loss))
         else:
             key = device.Key(self.step, max(self._call, 0), True, subject, Phase.LOSS)
             self.meter.pending.add(key, device.statistics(loss.float(), -np.inf, np.inf))
