@@ -53,7 +53,7 @@ class Harm:
 def first_harm(facts: "Facts") -> Harm | None:
     """The earliest harm in a run, or None."""
     return min(
-        (harm for find in (_losses, _parameters, _predictions) for harm in find(facts)),
+        (harm for find in _FINDERS for harm in find(facts)),
         key=lambda harm: harm.order,
         default=None,
     )
@@ -157,3 +157,54 @@ def _predictions(facts: "Facts") -> Iterator[Harm]:
                 when = f"at step {step}" if facts.trained else "in inference"
                 text = f"the model's output {name!r} had {_word(series, int(place))} {when}"
                 yield Harm("prediction", step, name, int(series.call[place]), training, "error", text)
+
+
+def _abandoned(facts: "Facts") -> Iterator[Harm]:
+    """A bad loss on which backward was never called: the program looked at it and stopped, or left the step out."""
+    for name in _loss_names(facts):
+        series, used = facts.forward.get(name), facts.loss_rows.get(name)
+        if series is None:
+            continue
+        steps = [] if used is None else used.step.tolist()
+        lost = np.flatnonzero((series.nonfinite > 0) & ~np.isin(series.step, steps))
+        if not len(lost):
+            continue
+        step, word = int(series.step[lost[0]]), _word(series, int(lost[0]))
+        went_on = used is not None and bool(np.any(used.step > series.step[lost[-1]]))
+        rare = went_on and len(lost) / len(series) < LOST_STEPS
+        text = f"the loss became {word} at step {step}, and backward was not called on it"
+        yield Harm("loss", step, name, int(series.call[lost[0]]), True, "warning" if rare else "error", text)
+
+
+def _loss_names(facts: "Facts") -> list[str]:
+    """Values on which backward was called.
+
+    Where it never was, and the program raised: scalars behind the model that nothing uses further. A NaN among them
+    that did not stop the program may be a metric such as the precision of no predictions, and does no harm.
+    """
+    names = dict.fromkeys(facts.loss_rows)
+    if names or facts.event("end").get("ended") != "raised":
+        return list(names)
+    for name in facts.flow.after_model:
+        value = facts.run.ir.node(name).outputs[0]
+        rows = facts.forward.get(value)
+        if rows is not None and len(rows) and rows["count"][0] == 1 and not facts.run.ir.consumers(value):
+            names.setdefault(value)
+    return list(names)
+
+
+def _stopped(facts: "Facts") -> Iterator[Harm]:
+    """A bad gradient in the step at which the program raised, as anomaly detection and strict clipping make it do."""
+    if facts.event("end").get("ended") != "raised" or not facts.recorded:
+        return
+    last = int(facts.run.trace.steps[-1])
+    for name, series in (*facts.backward.items(), *facts.gradients.items()):
+        rows = series.at(last)
+        place = _first_bad(rows)
+        if place is not None:
+            text = f"the gradient of {name!r} became {_word(rows, place)} at step {last}, where the program stopped"
+            yield Harm("gradient", last, name, None, True, "error", text)
+            return
+
+
+_FINDERS: Final = (_losses, _parameters, _predictions, _abandoned, _stopped)

@@ -28,6 +28,7 @@ _FORWARD: Final[Mapping[str, tuple[Explain, ...]]] = {
     "mse": (overflow.power,),
     "norm": (overflow.power,),
     "exp": (overflow.exponential,),
+    "poissonnllloss": (overflow.exponential,),
     "expm1": (overflow.exponential,),
     "cosh": (overflow.exponential,),
     "sinh": (overflow.exponential,),

@@ -69,6 +69,8 @@ def division(case: Case) -> Reason | None:
         if case.scalar("other") != 0:
             return None
         return Reason("division-by-zero", "division by the number 0", "Divide by a number that is not 0.")
+    if not denominator.known and denominator is not numerator:
+        return _count_of_zero(case, denominator)
     if not denominator.known or (denominator["zeros"] == 0 and not denominator["subnormals"] > 0):
         return None
     both = case.output["nan"] > 0
@@ -83,6 +85,19 @@ def division(case: Case) -> Reason | None:
         f"{where}: {zeros}{top}",
         f"Keep the denominator away from 0, {advice}.",
         edit=edit(case.site, clamp_denominator(floor)) if positive else None,
+    )
+
+
+def _count_of_zero(case: Case, denominator: Stats) -> Reason | None:
+    """A denominator of integers has no statistics; finite numerators leave no other reason than 0."""
+    if denominator.dtype is None or denominator.dtype.startswith(("float", "bfloat")):
+        return None
+    both = case.output["nan"] > 0
+    return Reason(
+        "zero-by-zero" if both else "division-by-zero",
+        f"{'0/0, which is NaN' if both else 'division by 0, which is infinite'}: the count {denominator.name!r} is 0",
+        "Give the count a minimum of 1, for example with clamp_min(1), or leave such batches out.",
+        edit=edit(case.site, clamp_denominator("1")),
     )
 
 

@@ -104,9 +104,15 @@ def ctc(case: Case) -> Reason | None:
 def masked_product(case: Case) -> Reason | None:
     """0 * inf and inf - inf are NaN; the infinity here was meant as a mask."""
     masks = [stats for stats in case.data if stats.only_minus_infinity]
+    zero = case.op == "mul"
+    if zero and case.output["nan"] > 0 and {"inf", "-inf"}.intersection(map(str, case.node.attributes.get("args", ()))):
+        return Reason(
+            "zero-times-infinity",
+            f"0 * inf is NaN: {case.output['nan']:.0f} of {case.output['count']:.0f} products of a number and infinity",
+            "Build masks with masked_fill(mask, float('-inf')) or torch.where, not by multiplication.",
+        )
     if case.output["nan"] == 0 or not masks:
         return None
-    zero = case.op == "mul"
     return Reason(
         "zero-times-infinity" if zero else "infinity-minus-infinity",
         f"{'0 * inf' if zero else 'inf - inf'} is NaN: {masks[0]['neginf']:.0f} elements of {masks[0].name!r} are -inf",

@@ -491,3 +491,66 @@ def test_a_second_model_is_no_loss(scene):
     scene.forward(generator__fc=[1.0, 1.0], critic__fc=[NAN, 0.0])
     scene.loss(NAN)
     assert only(scene, "HC101").layer == "critic.fc"
+
+
+def counted_loss(scene):
+    """A mean over a mask: the count is an integer, which has no statistics."""
+    scene.input("x")
+    scene.input("mask", "target", dtype="bool")
+    scene.linear("fc", "x", line=3)
+    scene.ir.mark_output("fc")
+    scene.node("total", "ReduceSum", ["fc"], kind="reduction", line=7)
+    scene.node("count", "ReduceSum", ["mask"], kind="reduction", line=7, dtype="int64")
+    scene.node("loss", "Div", ["total", "count"], line=scene.site(8, "    loss = total / count", "total / count"))
+
+
+def test_an_integer_count_of_zero(scene):
+    counted_loss(scene)
+    scene.at(0)
+    scene.forward(fc=[1.0, 2.0], total=0.0)
+    scene.loss(NAN)
+    found = only(scene, "HC102")
+    assert found.evidence["reason"] == "zero-by-zero"
+    assert "the count 'count' is 0" in found.message
+    assert found.fix.edit.new == "total / count.clamp_min(1)"
+
+
+@pytest.mark.parametrize(("later", "severity"), [(0, "error"), (30, "warning")])
+def test_a_bad_loss_on_which_backward_is_not_called(scene, later, severity):
+    """The program looks at the loss first: it stops, or goes on with the next batch."""
+    counted_loss(scene)
+    for step in range(later + 4):
+        scene.at(step)
+        scene.forward(fc=[1.0, 2.0], total=0.0)
+        if step == 3:
+            scene.forward(loss=NAN)
+        else:
+            scene.loss(1.0)
+    found = only(scene, "HC102")
+    assert (found.severity, found.step, found.location.line) == (severity, 3, 8)
+    assert "backward was not called on it" in found.message
+
+
+def test_a_program_that_stops_at_its_first_loss(scene):
+    counted_loss(scene)
+    scene.at(0)
+    scene.forward(fc=[1.0, 2.0], total=0.0, loss=NAN)
+    assert scene.codes(RULES) == []  # so far it may be a metric
+    scene.event("end", ended="raised", exception="AssertionError")
+    assert only(scene, "HC102").step == 0
+
+
+def test_a_program_that_stops_in_backward(scene):
+    backward(scene, "Sqrt", [0.0, 4.0], [0.0, 2.0], [INF, 0.1])
+    scene.event("grad_scaler")  # which would have skipped this step
+    assert scene.codes(RULES) == []
+    scene.event("end", ended="raised", exception="RuntimeError: Function 'SqrtBackward0' returned nan values")
+    found = only(scene, "HC103")
+    assert found.evidence["reason"] == "root-at-zero"
+    assert "where the program stopped" in found.message
+
+
+def test_a_mask_by_multiplication(scene):
+    chain(scene, "Mul", [0.0, 1.0], [NAN, -INF], attributes={"args": ["-inf"]})
+    found = only(scene, "HC101")
+    assert found.evidence["reason"] == "zero-times-infinity"
