@@ -3,10 +3,10 @@
 from collections.abc import Iterable
 from typing import ClassVar
 
-from hypocenter.diagnose.curve import progress
+from hypocenter.diagnose.curve import Progress, progress
 from hypocenter.diagnose.facts import Facts
 from hypocenter.diagnose.finding import Fault, Finding, Fix, Severity
-from hypocenter.diagnose.suspects import Suspect, settings
+from hypocenter.diagnose.suspects import Suspect, dropout, settings
 from hypocenter.diagnose.training_rule import TrainingRule
 
 
@@ -16,7 +16,8 @@ class LossNotDecreasing(TrainingRule):
     ## What it does
     Compares the median loss of the last quarter with the loss of the best constant prediction (or, where that
     cannot be worked out, of the first steps), and tests the last two thirds for a falling trend. Reports when
-    the loss is not at least a tenth better and does not fall.
+    the loss is not at least a tenth better and does not fall, or falls a little under a dropout that leaves out nine
+    values in ten.
 
     ## Why it is bad
     The run is lost.
@@ -42,12 +43,16 @@ class LossNotDecreasing(TrainingRule):
 
     def check(self, facts: Facts) -> Iterable[Finding]:
         """At most one finding."""
+        severity: Severity
         course = progress(facts)
-        if course is None or not course.stuck or course.rising or course.broken:
+        if course is None or course.rising or course.broken or not course.judged:
             return
-        cause = next(iter(settings(facts)), None)
+        cause = next(iter(settings(facts)), None) if course.stuck else self._slowed(facts, course)
         if cause is not None:
-            yield self.accuse(cause, f"{course.story()}", "curve", evidence=course.evidence())
+            severity = "error" if course.stuck else "warning"
+            yield self.accuse(cause, f"{course.story()}", "curve", severity=severity, evidence=course.evidence())
+            return
+        if not course.stuck:
             return
         site = facts.loss_sites.get(facts.loss.subject)
         unknown = Suspect(
@@ -57,5 +62,10 @@ class LossNotDecreasing(TrainingRule):
             Fix("Check that the targets belong to the inputs, then try to overfit one batch."),
             confidence=0.6,
         )
-        severity: Severity = "warning" if course.baseline is None else "error"
+        severity = "warning" if course.baseline is None else "error"
         yield self.accuse(unknown, course.story(), "curve", severity=severity, evidence=course.evidence())
+
+    @staticmethod
+    def _slowed(facts: Facts, course: Progress) -> Suspect | None:
+        """What holds a loss that falls a little, but ends where nothing was learned."""
+        return dropout(facts) if course.remaining >= course.STUCK else None

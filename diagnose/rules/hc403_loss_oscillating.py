@@ -16,9 +16,9 @@ class LossOscillating(TrainingRule):
     """The loss goes up and down by more than the noise of batches explains.
 
     ## What it does
-    Looks for two patterns in the last two thirds of a run whose loss neither falls nor rises. Jumps: the loss
-    varies widely around a level at which nothing is learned. Swings: a smooth curve turns again and again, each
-    time by a large part of its level and by many times the difference between neighbouring steps.
+    Looks for two patterns in the last two thirds of a run whose loss moves on by less than a swing. Jumps: the loss
+    varies widely around a level at which nothing is learned. Swings: the curve turns again and again, each time by a
+    large part of its level and by many times what changes from step to step at random.
 
     ## Why it is bad
     What one step gains the next ones lose; the run does not converge.
@@ -36,8 +36,8 @@ class LossOscillating(TrainingRule):
     ## Thresholds
     - TURNS: Turning points of the loss that make an oscillation. 4: two full periods.
     - AMPLITUDE: Size of a swing relative to the median loss. 0.2: a convention, above what schedules cause.
-    - SMOOTH: Size of a swing in robust standard deviations of the difference between neighbours. 6: ten thousand
-      independent normal values span 7.7 of their own deviations, which are 5.5 of their differences'.
+    - SMOOTH: Size of a swing in standard deviations of the noise of single steps. 6: ten thousand medians of five
+      independent normal values span 4.1 deviations of the values.
     - WINDOW: Steps of the running median in which swings are looked for. 5: leaves out outliers of up to two batches.
     - JUMPY: Robust standard deviation (1.4826 MAD) of the loss over its median, from which it jumps. 0.25.
     """
@@ -57,7 +57,10 @@ class LossOscillating(TrainingRule):
     def check(self, facts: Facts) -> Iterable[Finding]:
         """At most one finding."""
         course = progress(facts)
-        if course is None or not course.judged or course.falling or course.rising or course.end <= 0:
+        if course is None or not course.judged or course.end <= 0:
+            return
+        # Swings are no sign of anything as long as the loss moves on by more than one swing.
+        if (course.falling or course.rising) and abs(course.change) > self.AMPLITUDE:
             return
         jumps, turns = self._jumps(course), self._turns(course)
         if not jumps and turns < self.TURNS:
@@ -74,10 +77,22 @@ class LossOscillating(TrainingRule):
 
     def _turns(self, course: Progress) -> int:
         recent = course.recent
-        size = max(self.AMPLITUDE * float(np.median(recent)), self.SMOOTH * _deviation(np.diff(recent)))
+        size = max(self.AMPLITUDE * float(np.median(recent)), self.SMOOTH * _noise(recent))
         # Medians of five: a batch that is an outlier by itself is no swing.
         smooth = np.median(np.lib.stride_tricks.sliding_window_view(recent, self.WINDOW), axis=1)
         return max(len(zigzag(smooth, size)) - 2, 0)
+
+
+def _noise(values: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> float:
+    """Standard deviation of what is independent from step to step.
+
+    Independent noise on a smooth curve makes neighbouring differences covary by minus its variance (Roll, "A simple
+    implicit measure of the effective bid-ask spread", 1984); a swing of several steps makes them covary positively.
+    """
+    change = np.diff(values)
+    if len(change) < 3:
+        return 0.0
+    return float(np.sqrt(max(-np.mean((change[1:] - change.mean()) * (change[:-1] - change.mean())), 0.0)))
 
 
 def _deviation(values: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> float:

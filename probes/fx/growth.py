@@ -152,6 +152,11 @@ class Growth:
         )  # fmt: skip
         return self._grow(call, targets, caller.f_code)
 
+    def data_set(self, tensor: torch.Tensor, caller: FrameType) -> None:
+        """A tensor got other values by an assignment to its `.data`."""
+        if tensor.is_leaf and tensor.requires_grad and self._flow.name(tensor) is None:
+            self._writes.note(tensor, caller)
+
     def _sets_parameter(
         self,
         name: str,

@@ -32,6 +32,7 @@ from hypocenter.probes.schedule import Schedule
 from hypocenter.probes.schema import Phase
 
 PlaceKey = tuple[str | None, Callable[..., Any], int, int]
+_SET_DATA = torch.Tensor.data.__set__  # type: ignore[attr-defined]  # `tensor.data = values`; a descriptor, not in the stubs
 
 
 class _Mode(TorchFunctionMode):
@@ -47,6 +48,8 @@ class _Mode(TorchFunctionMode):
         """Run the function as it is and look at what it returned."""
         out = func(*args, **kwargs) if kwargs else func(*args)
         if stack.quiet.active or not isinstance(out, (torch.Tensor, tuple, list)) or torch.compiler.is_compiling():
+            if out is None and func == _SET_DATA and not stack.quiet.active:
+                self.observer.growth.data_set(args[0], sys._getframe(1))
             return out
         stack.quiet.active = True
         try:
