@@ -117,7 +117,10 @@ def _update_ratio(facts: "Facts", step: int) -> float:
 
 
 def _is_blow_up(facts: "Facts", origin: Origin, grown: _Grown, ratio: float, causes: list[Cause]) -> bool:
-    if max(_magnitude(origin), _weights_before(facts, origin)) >= HUGE and grown.factor >= LEFT:
+    by_learning = ratio >= REPLACED or np.isnan(ratio) or grown.step < origin.step
+    if max(_magnitude(origin), _weights_before(facts, origin)) >= HUGE and grown.factor >= LEFT and by_learning:
+        return True
+    if causes and causes[0].fault == "data" and grown.factor >= LEFT:
         return True
     if grown.factor >= BLOWN_UP and ratio >= REPLACED:
         return True
@@ -125,11 +128,10 @@ def _is_blow_up(facts: "Facts", origin: Origin, grown: _Grown, ratio: float, cau
 
 
 def _magnitude(origin: Origin) -> float:
-    """The largest finite value around the origin."""
+    """The largest finite value that went into the origin."""
     if origin.node is None:
         return 0.0
-    stats = [*origin.moment.feeds(origin.node), *(origin.moment.value(name) for name in origin.node.outputs)]
-    return max((each["absmax"] for each in stats), default=0.0)
+    return max((each["absmax"] for each in origin.moment.feeds(origin.node)), default=0.0)
 
 
 def _weights_before(facts: "Facts", origin: Origin) -> float:

@@ -32,6 +32,8 @@ USUAL_TARGET: Final = 100.0
 USUAL_GAIN: Final = 2.83
 #: Samples of a batch whose losses may be summed without changing the scale of the gradient much.
 USUAL_SUM: Final = 10.0
+#: Growth of an input's largest value, over that of the batches before, that makes a batch an outlier.
+USUAL_JUMP: Final = 10.0
 #: Two suspects whose excesses differ by less than this many orders of magnitude cannot be told apart well.
 CLEAR: Final = 0.5
 
@@ -61,7 +63,7 @@ class Cause:
 
 def suspects(facts: "Facts") -> list[Cause]:
     """Every suspect with a positive excess, the worst first."""
-    found = [cause for find in (_rates, _inputs, _targets, _weights, _sums) for cause in find(facts)]
+    found = [cause for find in (_rates, _inputs, _jumps, _targets, _weights, _sums) for cause in find(facts)]
     return sorted((cause for cause in found if cause.excess > 0), key=lambda cause: -cause.excess)
 
 
@@ -111,6 +113,30 @@ def _inputs(facts: "Facts") -> Iterator[Cause]:
             site,
             readers[0] if readers else None,
             {"input": name, "input_rms": rms, "input_min": low, "input_max": high},
+        )
+
+
+def _jumps(facts: "Facts") -> Iterator[Cause]:
+    """A batch whose inputs are far larger than those of the steps before it."""
+    origin = facts.origin
+    if origin is None:
+        return
+    for name, rows in facts.inputs.items():
+        before, now = rows.until(origin.step), rows.at(origin.step)
+        usual = float(before["absmax"].max()) if len(before) else 0.0
+        if not len(now) or usual == 0:
+            continue
+        largest = float(now["absmax"].max())
+        readers = facts.flow.consumers(name)
+        event = facts.data.get(name, {})
+        yield Cause(
+            "data",
+            _log(largest / usual, USUAL_JUMP),
+            f"the inputs {name!r} of step {origin.step} reach {number(largest)}; before, {number(usual)} was the most",
+            Fix(f"Look at the batch of step {origin.step}: remove outliers, or clip and normalise the inputs."),
+            Site.from_dict(event["site"]) if event.get("site") else place(readers[0] if readers else None),
+            readers[0] if readers else None,
+            {"input": name, "largest": largest, "largest_before": usual},
         )
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final, Literal
 import numpy as np
 
 from hypocenter.diagnose.finding import Severity
+from hypocenter.diagnose.moment import Moment
 from hypocenter.diagnose.tensors import Series
 
 if TYPE_CHECKING:
@@ -150,13 +151,17 @@ def _predictions(facts: "Facts") -> Iterator[Harm]:
             if series is None:
                 continue
             bad = series["nan"] + series["posinf"] > 0
+            for place in np.flatnonzero(~bad & (series["neginf"] > 0))[:1]:  # -inf that is no mask
+                moment = Moment(facts, int(series.step[place]), int(series.call[place]), training=training)
+                bad[place] = not moment.masked(name)
             if training:
                 bad &= ~np.isin(series.step, list(with_loss))
             for place in np.flatnonzero(bad)[:1]:
                 step = int(series.step[place])
                 when = f"at step {step}" if facts.trained else "in inference"
                 text = f"the model's output {name!r} had {_word(series, int(place))} {when}"
-                yield Harm("prediction", step, name, int(series.call[place]), training, "error", text)
+                severity: Severity = "error" if series["nan"][place] + series["posinf"][place] else "warning"
+                yield Harm("prediction", step, name, int(series.call[place]), training, severity, text)
 
 
 def _abandoned(facts: "Facts") -> Iterator[Harm]:

@@ -143,3 +143,23 @@ def test_without_overflow_it_is_silent(scene, reaches):
     """A loss that only diverges is the business of other rules."""
     training(scene, reaches, lr=10.0, update=5.0)
     assert scene.find("HC106") == []
+
+
+def test_a_batch_of_outliers(scene):
+    """Inputs four hundred times as large as before, and exp overflows: neither the rate nor exp is to blame."""
+    scene.input("x")
+    scene.linear("fc", "x", line=3)
+    scene.node("exp", "Exp", ["fc"], line=6)
+    scene.ir.mark_output("exp")
+    scene.node("loss", "ReduceMean", ["exp"], kind="reduction")
+    scene.optimizer()
+    for step, scale in enumerate((1.0, 1.2, 0.9, 400.0)):
+        scene.at(step)
+        scene.see(Phase.INPUT, x=[scale, -scale])
+        scene.see(Phase.WEIGHT, fc__weight=np.full((4, 4), 0.3))
+        scene.forward(fc=[scale, 0.1], exp=[INF if scale > 88 else 2.0, 1.1])
+        scene.loss(INF if scale > 88 else 1.0)
+        scene.see(Phase.UPDATE, fc__weight=np.full((4, 4), 0.001))
+    (found,) = scene.find("HC106")
+    assert (found.fault, found.step, found.location.line) == ("data", 3, 3)
+    assert "of step 3 reach 400; before, 1.2 was the most" in found.message

@@ -554,3 +554,13 @@ def test_a_mask_by_multiplication(scene):
     chain(scene, "Mul", [0.0, 1.0], [NAN, -INF], attributes={"args": ["-inf"]})
     found = only(scene, "HC101")
     assert found.evidence["reason"] == "zero-times-infinity"
+
+
+def test_minus_infinity_in_predictions_is_a_warning(scene):
+    scene.input("x")
+    scene.node("log", "Log", ["x"], line=4)
+    scene.ir.mark_output("log")
+    scene.at(0, training=False)
+    scene.see(Phase.INPUT, x=[0.0, 2.0])
+    scene.forward(log=[-INF, 0.7])
+    assert only(scene, "HC101").severity == "warning"
