@@ -116,7 +116,7 @@ class Live:
 
     def report(self) -> None:
         """Record what is otherwise said at the end: optimizers and counters."""
-        self.observer.training.finish()
+        self.observer.finish()
 
     def counters(self) -> dict[str, int]:
         """How often what happened: the data of the `counters` event."""

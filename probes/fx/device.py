@@ -25,6 +25,7 @@ class Key:
     training: bool
     subject: int
     phase: int
+    guard: bool = False  # only wanted if something in it is not finite
 
 
 @dataclass(slots=True)
@@ -86,14 +87,23 @@ def statistics(tensor: torch.Tensor, low: float, high: float) -> torch.Tensor:
 
 def unit_counts(tensor: torch.Tensor, axis: int, low: float, high: float, out: torch.Tensor) -> None:
     """Write units, dead units and saturated units along `axis` into the row vector `out`."""
-    x = tensor.detach().movedim(axis, 0).flatten(1)
+    x = tensor.detach().movedim(axis, 0)
+    x = x.flatten(1) if x.dim() > 1 else x.unsqueeze(1)
     out[INDEX["units"]] = x.shape[0]
     out[INDEX["dead_units"]] = (x == 0).all(1).sum()
     out[INDEX["saturated_units"]] = ((x <= low) | (x >= high)).all(1).sum()
 
 
+def spread(output: torch.Tensor, out: torch.Tensor) -> None:
+    """Write the largest, over features, of max minus min over the batch (axis 0) into the row vector `out`."""
+    flat = output.detach().reshape(output.shape[0], -1)
+    low, high = flat.aminmax(dim=0)
+    out[INDEX["spread"]] = (high - low).max()
+
+
 def relevance(gradient: torch.Tensor, activation: torch.Tensor, out: torch.Tensor) -> None:
-    """Write the signed and absolute sum of gradient * activation into the row vector `out`."""
+    """Write the signed and absolute sum of gradient * activation, as far as finite, into the row vector `out`."""
     product = gradient.detach().double() * activation.detach().double()
+    product = torch.where(torch.isfinite(product), product, torch.zeros_like(product))
     out[INDEX["relevance"]] = product.sum()
     out[INDEX["abs_relevance"]] = product.abs().sum()

@@ -90,14 +90,19 @@ class Meter:
         self.step, self.call, self.training, self.full = step, call, training, full
         self.recorder.begin(step, call, training)
 
+    @staticmethod
+    def on_host(tensor: torch.Tensor) -> bool:
+        """Whether the kernels can read the tensor's memory."""
+        return tensor.device.type == "cpu"
+
     def value(self, tensor: torch.Tensor, probe: Probe, phase: int) -> bool:
         """Measure one tensor; True when it holds NaN or an infinity (unknown, so False, off the CPU)."""
-        if tensor.device.type != "cpu":
+        if not tensor.numel():
+            return False
+        if not self.on_host(tensor):
             self._on_device(tensor, probe, phase)
             return False
         x = as_array(tensor)
-        if not x.size:
-            return False
         dtype = "bfloat16" if tensor.dtype is torch.bfloat16 else None
         if not self.full and not self.kernels.nonfinite(x, dtype):
             return False
@@ -112,11 +117,13 @@ class Meter:
 
     def gradient(self, gradient: torch.Tensor, activation: torch.Tensor | None, probe: Probe) -> None:
         """Measure the gradient of a value, with its relevance where the activation is still as it was."""
-        if gradient.dtype not in FLOATING or not plain(gradient):
+        if gradient.dtype not in FLOATING or not plain(gradient) or not gradient.numel():
             return
-        if gradient.device.type != "cpu":
-            vector = device.statistics(gradient, probe.low, probe.high)
-            if activation is not None and activation.shape == gradient.shape:
+        if activation is not None and (activation.shape, activation.dtype) != (gradient.shape, gradient.dtype):
+            activation = None
+        if not self.on_host(gradient):
+            vector = device.statistics(gradient, -np.inf, np.inf)
+            if activation is not None:
                 device.relevance(gradient, activation, vector)
             self._keep(vector, probe.subject, Phase.BACKWARD)
             return
@@ -125,7 +132,7 @@ class Meter:
         if not self.full and not self.kernels.nonfinite(g, dtype):
             return
         row = self.recorder.row(probe.subject, Phase.BACKWARD)
-        if activation is None or activation.shape != gradient.shape or activation.dtype != gradient.dtype:
+        if activation is None:
             self.kernels.statistics(g, row, dtype=dtype)
         else:
             both = row[_RELEVANCE : _RELEVANCE + 2]
@@ -136,6 +143,8 @@ class Meter:
         """Fetch what is still on devices; called at the end of each step."""
         if self.pending.keys:
             for key, vector in self.pending.fetch():
+                if key.guard and not (vector[_NAN] or vector[_POSINF] or vector[_NEGINF]):
+                    continue
                 self.recorder.begin(key.step, key.call, key.training)
                 row = self.recorder.row(key.subject, key.phase)
                 row[:] = vector.numpy()
@@ -166,9 +175,11 @@ class Meter:
         vector = device.statistics(tensor, probe.low, probe.high)
         if probe.axis is not None and -tensor.dim() <= probe.axis < tensor.dim():
             device.unit_counts(tensor, probe.axis, probe.low, probe.high, vector)
+        if probe.spread and tensor.dim() and tensor.shape[0] > 1:
+            device.spread(tensor, vector)
         self._keep(vector, probe.subject, phase)
 
     def _keep(self, vector: torch.Tensor, subject: int, phase: int) -> None:
-        self.pending.add(device.Key(self.step, self.call, self.training, subject, phase), vector)
+        self.pending.add(device.Key(self.step, self.call, self.training, subject, phase, not self.full), vector)
         if len(self.pending.keys) >= device.MAX_PENDING:
             self.flush()

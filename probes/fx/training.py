@@ -82,10 +82,9 @@ class Training:
         self._call += 1
         if training:
             self.counters["training_forwards"] += 1
-            if self._backward_seen and not self._step_over and self._without_optimizer():
-                self._compare_all()
-                self._step_over = True
+            self._end_step_by_hand()
             if self._step_over:
+                self.meter.flush()
                 if self.meter.fired:
                     self._fired_at, self.meter.fired = self.step, False
                 self.step, self._call, self._step_over = self.step + 1, 0, False
@@ -108,7 +107,7 @@ class Training:
             trainable=sum(p.numel() for _, p in trainable if not is_lazy(p)),
             trainable_names=[known.name for _, p in trainable if (known := self.observer.registry.parameter(p))],
         )
-        self.recorder.begin(self.step, max(self._call, 0), True)
+        self.meter.begin(self.step, max(self._call, 0), True, True)
         for _, parameter in parameters:
             known = self.observer.registry.parameter(parameter)
             if known is not None and parameter.dtype in FLOATING and plain(parameter):
@@ -145,11 +144,11 @@ class Training:
             facts = self.observer.graph.describe(value)
             self.recorder.event("loss", value=value, **facts, backward_site=self._backward_site)
         subject = self.recorder.subject(value)
-        if loss.device.type == "cpu":
+        if self.meter.on_host(loss):
             self.recorder.scalar(subject, Phase.LOSS, scalar(loss))
         else:
             key = device.Key(self.step, max(self._call, 0), True, subject, Phase.LOSS)
-            self.meter.pending.add(key, device.statistics(loss.float(), -np.inf, np.inf))
+            self.meter.pending.add(key, device.statistics(loss.detach().double().mean(), -np.inf, np.inf))
 
     def after_backward(self) -> None:
         """Backward has ended; without an optimizer the gradients are read now."""
@@ -236,7 +235,10 @@ class Training:
             return False
         return not self.optimizers.known or self._wasted or self.counters["backwards"] > PATIENCE
 
-    def _compare_all(self) -> None:
+    def _end_step_by_hand(self) -> None:
+        if not self._backward_seen or self._step_over or not self._without_optimizer():
+            return
+        self._step_over = True
         changed = [
             self.weights.read_update(known, tensor, self.step, self._call)
             for known, tensor in list(self.observer.registry.parameters())
@@ -271,9 +273,7 @@ class Training:
     def finish(self) -> None:
         """Say what has not been said yet."""
         self.leave_step()
-        if self._backward_seen and not self._step_over and self._without_optimizer():
-            self._compare_all()
-            self._step_over = True
+        self._end_step_by_hand()
         self._report_optimizers(every=True)
         self._tell_counters()
 

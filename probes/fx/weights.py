@@ -49,10 +49,10 @@ class Weights:
         if not self._meter.full or previous is None or not _comparable(previous, tensor):
             return False
         subject = known.probe.subject
-        if tensor.device.type != "cpu":
+        if not self._meter.on_host(tensor):
             change = device.statistics(tensor.detach() - previous, -np.inf, np.inf)
             weights = device.statistics(tensor, -np.inf, np.inf)
-            self._meter.pending.add(device.Key(step, 0, True, subject, Phase.UPDATE), change)
+            self._meter.pending.add(device.Key(step, max(call, 0), True, subject, Phase.UPDATE), change)
             self._meter.pending.add(device.Key(step + 1, 0, True, subject, Phase.WEIGHT), weights)
             previous.copy_(tensor.detach())
             changed = True
