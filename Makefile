@@ -4,7 +4,7 @@
 #   make demo    diagnose a training script that goes wrong, and its corrected twin
 #   make test    all tests; ARGS="-k recorder" is handed to pytest
 #   make lint    ruff, mypy, import-linter
-#   make bench   kernels and overhead; results go to benchmarks/RESULTS.md
+#   make bench   kernels, overhead and parts; results go to benchmarks/RESULTS.md
 #   make format  let ruff rewrite what it can
 #   make docs    regenerate docs/demo.txt, the copy of it in README.md, and docs/rules.md
 #   make clean   remove .venv, caches and builds
@@ -40,6 +40,7 @@ lint: $(DEV_READY)
 bench: $(DEV_READY)
 	$(BIN)/python benchmarks/bench_kernels.py
 	$(BIN)/python benchmarks/bench_overhead.py
+	$(BIN)/python benchmarks/bench_parts.py
 
 format: $(DEV_READY)
 	$(BIN)/ruff check --fix
