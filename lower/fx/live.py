@@ -1,10 +1,11 @@
 """A PyTorch program under observation: the graph, the recorder and the observer, put together."""
 
 import contextlib
-import copy
+import random
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -18,6 +19,7 @@ from hypocenter.probes.fx import patches
 from hypocenter.probes.fx.interception import Everywhere, intercept, release
 from hypocenter.probes.fx.meter import Meter, Probe
 from hypocenter.probes.fx.observer import Observer
+from hypocenter.probes.fx.registry import is_lazy
 from hypocenter.probes.recorder import Recorder
 from hypocenter.probes.schedule import Schedule
 
@@ -167,14 +169,23 @@ def call(model: nn.Module, inputs: Any) -> Any:
 
 @contextlib.contextmanager
 def undisturbed(model: nn.Module) -> Iterator[None]:
-    """Put buffers and random states back at the end."""
-    buffers = {name: copy.deepcopy(buffer.detach()) for name, buffer in model.named_buffers()}
+    """Put buffers and random states (of torch, numpy and Python) back at the end."""
+    buffers = [
+        (module, name, buffer, None if is_lazy(buffer) else buffer.detach().clone())
+        for module in model.modules()
+        for name, buffer in module._buffers.items()
+        if buffer is not None
+    ]
     devices = range(torch.cuda.device_count() if torch.cuda.is_available() else 0)
+    python_state, numpy_state = random.getstate(), np.random.get_state()  # noqa: NPY002 - programs use this generator
     try:
         with torch.random.fork_rng(devices):
             yield
     finally:
+        random.setstate(python_state)
+        np.random.set_state(numpy_state)  # noqa: NPY002 - likewise
         with torch.no_grad():
-            for name, buffer in model.named_buffers():
-                if name in buffers and buffers[name].shape == buffer.shape:
-                    buffer.copy_(buffers[name])
+            for module, name, buffer, before in buffers:
+                if before is not None and name in module._buffers:
+                    module._buffers[name] = buffer
+                    buffer.copy_(before)

@@ -48,8 +48,7 @@ class Training:
         self.counters = dict.fromkeys((*names, "scaler_skips"), 0)
         self.step = 0
         self._call = -1
-        self._step_over = False
-        self._backward_seen = False
+        self._step_over = self._backward_seen = False
         self._fired_at: int | None = None
         self._in_step: Suspended | None = None
         self._within_closure = False
