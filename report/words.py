@@ -140,10 +140,10 @@ def _coverage(coverage: Coverage) -> list[str]:
     if not coverage.layers:
         return []
     lines = [f"{coverage.probed} of {coverage.layers} probed"]
-    shown = coverage.unprobed[:MANY]
-    lines += [printable(f"{one.layer}: {one.reason}") for one in shown]
-    rest = len(coverage.unprobed) - len(shown)
-    return [*lines, f"and {rest} more without a probe"] if rest else lines
+    by_reason: dict[str, list[str]] = {}
+    for one in coverage.unprobed:
+        by_reason.setdefault(one.reason, []).append(one.layer)
+    return lines + [printable(f"{value_text(layers)}: {reason}") for reason, layers in by_reason.items()]
 
 
 def _ended(report: Report) -> str:

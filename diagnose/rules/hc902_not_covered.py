@@ -1,12 +1,13 @@
 """HC902: layers without a probe."""
 
+from collections import Counter
 from collections.abc import Iterable
 
 from hypocenter.diagnose.facts import Facts
 from hypocenter.diagnose.finding import Finding, Fix
 from hypocenter.diagnose.rule import Rule
 
-#: Layers named in the message; all stand in the evidence and in the report's coverage.
+#: Reasons told in the message; all stand in the report's coverage.
 _SHOWN = 5
 
 #: Part of the reason for layers whose output are integers or truth values: nothing in them can turn bad.
@@ -46,9 +47,10 @@ class NotCovered(Rule):
         unprobed = [entry for entry in listed if _NO_FLOATS not in str(entry.get("reason"))]
         if not unprobed:
             return
-        named = [f"{entry.get('layer')!r} ({entry.get('reason')})" for entry in unprobed[:_SHOWN]]
+        reasons = Counter(str(entry.get("reason")) for entry in unprobed)
         layers = coverage.get("layers", len(unprobed))
-        more = f" and {len(unprobed) - _SHOWN} more" if len(unprobed) > _SHOWN else ""
+        told = "; ".join(f"{count} because {reason}" for reason, count in reasons.most_common(_SHOWN))
+        more = f"; and {len(reasons) - _SHOWN} other reasons" if len(reasons) > _SHOWN else ""
         yield Finding(
             self.code,
             self.name,
@@ -58,7 +60,7 @@ class NotCovered(Rule):
             unprobed[0].get("layer"),
             "static",
             None,
-            f"{len(unprobed)} of {layers} layers were not observed: {', '.join(named)}{more}.",
-            {"unprobed": unprobed},
+            f"{len(unprobed)} of {layers} layers were not observed: {told}{more}.",
+            {"unprobed": [entry.get("layer") for entry in unprobed]},
             Fix("Read the reasons; a fault in these layers shows at the next observed one."),
         )
