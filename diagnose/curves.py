@@ -30,24 +30,10 @@ class LossCurve:
         """Which steps had a finite loss."""
         return np.isfinite(self.value)
 
-    @property
-    def first_bad_step(self) -> int | None:
-        """The first step with a NaN or infinite loss."""
-        bad = np.flatnonzero(~self.finite)
-        return int(self.step[bad[0]]) if len(bad) else None
-
     def at(self, step: int) -> float | None:
         """The loss of a step, if it was recorded."""
         found = np.flatnonzero(self.step == step)
         return float(self.value[found[0]]) if len(found) else None
-
-    def smoothed(self, window: int) -> Floats:
-        """Mean over a trailing window of at most `window` recorded steps, float64 (n,)."""
-        total = np.cumsum(np.concatenate(([0.0], self.value)))
-        end = np.arange(1, len(self.value) + 1)
-        start = np.maximum(end - window, 0)
-        mean: Floats = (total[end] - total[start]) / (end - start)
-        return mean
 
     @classmethod
     def from_series(cls, series: dict[str, Series]) -> "LossCurve":

@@ -77,20 +77,6 @@ class Dataflow:
             for output in node.outputs:
                 yield from self._consumers(output, seen)
 
-    def ancestors(self, value: str) -> set[str]:
-        """Every recorded value from which a value was computed, itself included."""
-        found: set[str] = set()
-        waiting = list(self.origins(value))
-        while waiting:
-            name = waiting.pop()
-            if name in found:
-                continue
-            found.add(name)
-            node = self.ir.producer(name)
-            if node is not None:
-                waiting.extend(self.inputs(node))
-        return found
-
     @cached_property
     def after_model(self) -> frozenset[str]:
         """Names of the nodes that compute the loss: losses by kind, and what follows the model's outputs.
