@@ -49,6 +49,7 @@ class Growth:
         self._flow = flow
         self._described: dict[str, int] = {}
         self._strays = 0
+        self._loose: dict[str, Root] = {}  # what parts of models returned to the user's own code
         self._writes = Writes()
         self._shapes: dict[str, tuple[int, ...]] = {}
 
@@ -101,16 +102,21 @@ class Growth:
             self._meter.value(tensor, Probe(self._meter.recorder.subject(value)), phase)
         return value
 
-    def note_outputs(self, root: Root, out: Any) -> None:
-        """Mark what a model returned."""
+    def note_outputs(self, known: Known, out: Any) -> None:
+        """Mark what a model returned; what a part of one returned is an output once other code takes it."""
         for tensor in tensors_in(out):
             name = self._flow.name(tensor)
-            if name is None:
+            if name is None or name in known.root.outputs:
                 continue
-            if name not in root.outputs:
-                root.outputs.add(name)
-                self._graph.new_output(name)
-                self._mark_spread(name)
+            if known.path == known.root.name:
+                self._note_output(name, known.root)
+            else:
+                self._loose[name] = known.root
+
+    def _note_output(self, name: str, root: Root) -> None:
+        root.outputs.add(name)
+        self._graph.new_output(name)
+        self._mark_spread(name)
 
     def _mark_spread(self, name: str) -> None:
         """Measure the spread of a model's output, or of the value that a view at the end shows."""
@@ -192,7 +198,8 @@ class Growth:
         names = [self._flow.name(tensor) for tensor in inputs]
         found = [self.parameter(parameter) for parameter in module.parameters()]
         parameters = tuple(parameter.name for parameter in found if parameter is not None)
-        inside = scope is not None or bool(parameters)
+        loss = isinstance(module, nn.modules.loss._Loss)
+        inside = scope is not None or bool(parameters) or (known.path != known.root.name and not loss)
         targets = () if inside else self._targets(inputs, names)
         call = Call(
             type(module).__name__, scope or "", known.path, module, repeat, inside,
@@ -238,6 +245,9 @@ class Growth:
         return name
 
     def _grow(self, call: Call, targets: tuple[tuple[int, str], ...], *keep: CodeType) -> Node:
+        for name in () if call.inside else call.inputs:
+            if name in self._loose:
+                self._note_output(name, self._loose.pop(name))
         node = self._graph.grow(call)
         node.targets, node.keep = targets, keep
         return node

@@ -148,10 +148,10 @@ class Observer:
             known = self.registry.module(module)
             if root is None or known is None:
                 return run(*args, **kwargs)
-        criterion = any(self.flow.name(tensor) for tensor in tensors_in((args, kwargs))) and not any(
-            True for _ in module.parameters()
-        )
-        if not criterion:
+        named = any(self.flow.name(tensor) for tensor in tensors_in((args, kwargs)))
+        criterion = named and not any(True for _ in module.parameters())
+        part = known.path != known.root.name and self.training.within_forward(module)
+        if not criterion and not (named and part):  # else it goes on with the forward pass that another part began
             self._repeats.clear()
             self.growth.reshaped = False
             with self.suspended(), stack.quiet(), self.training.timed():
@@ -167,7 +167,7 @@ class Observer:
             if absent:
                 stack.remove(self.mode)
         if not criterion:
-            self.growth.note_outputs(known.root, out)
+            self.growth.note_outputs(known, out)
         return out
 
     def _inner(

@@ -14,6 +14,7 @@ from hypocenter.ir.site import Site
 from hypocenter.probes.fx.growth import Growth
 from hypocenter.probes.fx.registry import Parameter, Registry
 from hypocenter.probes.fx.tensors import FLOATING, plain
+from hypocenter.probes.recorder import Recorder
 
 
 @dataclass(slots=True)
@@ -102,6 +103,13 @@ class Optimizers:
         return [
             known.name for known, tensor in registry.parameters() if tensor.requires_grad and id(tensor) not in held
         ]
+
+    def report(self, recorder: Recorder, registry: Registry, every: bool = False) -> None:
+        """Record each optimizer once: when it has stepped, or at the end."""
+        for known in self.known:
+            if not known.reported and (known.steps or every):
+                known.reported = True
+                recorder.event("optimizer", **self.event(known, registry))
 
     def event(self, known: KnownOptimizer, registry: Registry) -> dict[str, Any]:
         """The data of the `optimizer` event; an optimizer that is gone has no groups."""

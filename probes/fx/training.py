@@ -87,12 +87,18 @@ class Training:
                 if self.meter.fired:
                     self._fired_at, self.meter.fired = self.step, False
                 self.step, self._call, self._step_over = self.step + 1, 0, False
-                self._report_optimizers()
+                self.optimizers.report(self.recorder, self.observer.registry)
             self._backward_seen = False
         self._check_point()
         full = self.observer.schedule.full(self.step, self._fired_at)
         self.meter.begin(self.step, self._call, training, full)
         self.watching_gradients = torch.is_grad_enabled()
+
+    def within_forward(self, module: nn.Module) -> bool:
+        """Whether the forward pass that began last may go on in this module: nothing has followed it yet."""
+        training = (module.training or self._in_eval) and torch.is_grad_enabled()
+        over = self._backward_seen or self._step_over or self._call < 0
+        return not over and (training, torch.is_grad_enabled()) == (self.meter.training, self.watching_gradients)
 
     def model_found(self, root: Root, module: nn.Module) -> None:
         """A model is met for the first time."""
@@ -273,14 +279,8 @@ class Training:
         """Say what has not been said yet."""
         self.leave_step()
         self._end_step_by_hand()
-        self._report_optimizers(every=True)
+        self.optimizers.report(self.recorder, self.observer.registry, every=True)
         self._tell_counters()
-
-    def _report_optimizers(self, every: bool = False) -> None:
-        for known in self.optimizers.known:
-            if not known.reported and (known.steps or every):
-                known.reported = True
-                self.recorder.event("optimizer", **self.optimizers.event(known, self.observer.registry))
 
     def _check_point(self) -> None:
         if time.monotonic() - self._told > COUNTERS_PERIOD:

@@ -434,3 +434,81 @@ def test_shared_data_between_forward_and_a_change_in_place_has_no_relevance(fact
     assert np.isnan(facts.rows(Phase.BACKWARD, "fc")["relevance"][0])
     relevance = facts.rows(Phase.BACKWARD, "relu")["relevance"][0]
     assert relevance == pytest.approx(out.sum().item(), rel=1e-6)
+
+
+class Autoencoder(nn.Module):
+    """Used through methods of its own, not through forward."""
+
+    def __init__(self):
+        super().__init__()
+        self.down = nn.Linear(4, 2)
+        self.act = nn.ReLU()
+        self.up = nn.Linear(2, 4)
+        self.criterion = nn.MSELoss()
+
+    def encode(self, x):
+        return self.act(self.down(self.act(x)))
+
+    def decode(self, z):
+        return self.up(z)
+
+    def forward(self, x):
+        return self.decode(self.encode(x))
+
+
+@pytest.mark.parametrize("direct", [False, True])
+def test_models_used_through_other_methods(direct, facts_of):
+    model = session.instrument(Autoencoder())
+    optimizer = torch.optim.SGD(model.parameters(), 0.1)
+    for x, _ in batches(3):
+        optimizer.zero_grad()
+        out = model.forward(x) if direct else model.decode(model.encode(x))
+        model.criterion(out, torch.ones(5, 4)).backward()
+        optimizer.step()
+    with torch.no_grad():
+        model.eval().encode(x)
+    facts = facts_of(model)
+    assert facts.rows(Phase.FORWARD, "down", training=True)["step"].tolist() == [0, 1, 2]
+    assert facts.counters["training_forwards"] == 3
+    assert facts.ir.outputs == ("up",)
+    assert [event["role"] for event in facts.of_kind("data")][:2] == ["input", "target"]
+    inside = {node.name for node in facts.ir.nodes} - facts.watch.live.builder.outside
+    assert {"down", "act", "up"} <= inside
+    (loss,) = facts.of_kind("loss")
+    assert loss["value"] == "criterion"
+
+
+def test_parts_of_a_model_with_and_without_gradients(facts_of):
+    model = session.instrument(nn.ModuleDict({"body": nn.Linear(4, 6), "head": nn.Linear(6, 3)}))
+    optimizer = torch.optim.SGD(model["head"].parameters(), 0.1)
+    for x, y in batches(3):
+        optimizer.zero_grad()
+        with torch.no_grad():
+            features = model["body"](x)
+        F.cross_entropy(model["head"](features), y).backward()
+        optimizer.step()
+    facts = facts_of(model)
+    assert facts.rows(Phase.BACKWARD, "head")["step"].tolist() == [0, 1, 2]
+    assert facts.rows(Phase.FORWARD, "head")["training"].all()
+    assert facts.ir.node("head").inputs == ("body",)
+    assert facts.ir.outputs == ("head",)
+
+
+def test_a_recurrent_state_carried_from_step_to_step(facts_of):
+    class Language(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.rnn = nn.GRU(4, 5, batch_first=True)
+            self.head = nn.Linear(5, 3)
+
+    model = session.instrument(Language())
+    optimizer = torch.optim.SGD(model.parameters(), 0.1)
+    state = torch.zeros(1, 2, 5)
+    for _ in range(4):
+        optimizer.zero_grad()
+        out, state = model.rnn(torch.randn(2, 3, 4), state.detach())
+        model.head(out).square().mean().backward()
+        optimizer.step()
+    facts = facts_of(model)
+    assert facts.rows(Phase.FORWARD, "rnn")["step"].tolist() == [0, 1, 2, 3]
+    assert facts.counters["training_forwards"] == 4

@@ -95,6 +95,7 @@ class Counting(TorchFunctionMode):
         super().__init__()
         self.calls = Counter()
         self.layers = Counter()
+        self.gradients = Counter()
         self.depth = 0
 
     def __torch_function__(self, func, types, args=(), kwargs=None):
@@ -104,13 +105,19 @@ class Counting(TorchFunctionMode):
         made = [t for t in tensors_in(out) if t.is_floating_point()]
         if not self.depth and made and floating and name not in MOVES | SOURCES | {"get", "set"}:
             self.calls[name] += 1
+            self._await_gradient(name, made)
         return out
+
+    def _await_gradient(self, name, tensors):
+        for tensor in tensors:
+            if tensor.requires_grad and not tensor.is_leaf:
+                tensor.register_hook(lambda _: self.gradients.update([name]))
 
     def hook(self, model):
         for path, module in model.named_modules():
             if is_layer(module):
                 module.register_forward_pre_hook(self._enter(path))
-                module.register_forward_hook(self._leave, always_call=True)
+                module.register_forward_hook(self._leave(path))
 
     def _enter(self, path):
         def enter(*_):
@@ -120,8 +127,13 @@ class Counting(TorchFunctionMode):
 
         return enter
 
-    def _leave(self, *_):
-        self.depth -= 1
+    def _leave(self, path):
+        def leave(module, args, out):
+            self.depth -= 1
+            if not self.depth and not isinstance(module, (nn.Identity, nn.Flatten, nn.Sequential)):
+                self._await_gradient(path, tensors_in(out))
+
+        return leave
 
 
 def is_layer(module):
@@ -162,6 +174,17 @@ def check(facts, counting):
             assert path in excused or any(path.startswith(f"{known}.") for known in seen), path
 
 
+def check_gradients(facts, counting):
+    """Each gradient that flows through a value inside the model has a row."""
+    outside = facts.watch.live.builder.outside
+    rows = Counter(facts.rows(Phase.BACKWARD)["subject"])
+    found = Counter()
+    for node in facts.ir.nodes:
+        if node.name not in outside:
+            found[node.module or base(node)] += sum(rows[value] for value in node.outputs)
+    assert {name: found[name] for name in counting.gradients} == dict(counting.gradients)
+
+
 @pytest.mark.parametrize("mode", ["train", "eval", "no_grad"])
 def test_every_layer_and_operation_is_probed_or_excused(case, mode, facts_of):
     model, plain = case.twins()
@@ -193,9 +216,28 @@ def test_every_layer_and_operation_is_probed_or_excused(case, mode, facts_of):
         check(facts, counting)
     if mode == "train":
         total(expected).backward()
+        check_gradients(facts, counting)
         for (name, one), other in zip(model.named_parameters(), plain.parameters(), strict=True):
             assert (one.grad is None) == (other.grad is None), name
             assert one.grad is None or torch.equal(one.grad, other.grad), name
+
+
+def test_three_steps_are_the_same_bit_by_bit(case):
+    results = []
+    for prepare in (lambda model: model, session.instrument):
+        model = prepare(case.build())
+        optimizer = torch.optim.AdamW(model.parameters(), 1e-2)
+        torch.manual_seed(11)
+        for step in range(3):
+            args, kwargs = case.batch(2, seed=step)
+            optimizer.zero_grad()
+            total(model(*args, **kwargs)).backward()
+            optimizer.step()
+        results.append((model.state_dict(), torch.get_rng_state()))
+    (one, state), (other, other_state) = results
+    assert torch.equal(state, other_state)
+    assert list(one) == list(other)
+    assert all(torch.equal(one[name], other[name]) for name in one)
 
 
 def test_shapes_widen_with_the_batch(case, facts_of):
