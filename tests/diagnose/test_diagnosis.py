@@ -95,12 +95,13 @@ def test_healthy(scene):
 
 def test_unprobed_layers_are_a_note(scene):
     train(scene)
-    scene.event("coverage", layers=8, probed=1, unprobed=[{"layer": f"l{i}", "reason": "scripted"} for i in range(7)])
+    reasons = ["scripted", "scripted", "compiled", "scripted"]
+    unprobed = [{"layer": f"l{i}", "reason": reason} for i, reason in enumerate(reasons)]
+    scene.event("coverage", layers=8, probed=4, unprobed=unprobed)
     (note,) = scene.find("HC902")
     assert note.severity == "note"
-    assert note.message.startswith("7 of 8 layers were not observed: 'l0' (scripted), 'l1' (scripted)")
-    assert note.message.endswith("and 2 more.")
-    assert len(note.evidence["unprobed"]) == 7
+    assert note.message == "4 of 8 layers were not observed: 3 because scripted; 1 because compiled."
+    assert note.evidence["unprobed"] == ["l0", "l1", "l2", "l3"]
 
 
 def test_comparisons_need_no_probe(scene):
