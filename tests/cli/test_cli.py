@@ -206,8 +206,9 @@ def test_doctor(capsys, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     assert cli.main(["doctor"]) == 0
     out = capsys.readouterr().out
-    for said in (f"hypocenter    {__version__}", "torch", "kernels", ".hypocenter can be written"):
+    for said in (f"hypocenter    {__version__}", "torch", "kernels"):
         assert said in out
+    assert ".hypocenter can be written" in " ".join(out.split())  # a long path is wrapped
     assert list(tmp_path.iterdir()) == []
     monkeypatch.setenv("HYPOCENTER_KERNELS", "numpy")
     assert cli.main(["doctor"]) == 0
