@@ -1,12 +1,24 @@
 """The report of a recorded run."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from hypocenter.diagnose.diagnosis import diagnose
 from hypocenter.diagnose.run import Run
 from hypocenter.probes.events import last_of_kind
 from hypocenter.report.model import Coverage, Ended, Overhead, Program, Report, Unprobed
+
+#: The rule that says that a model was never trained.
+NEVER_TRAINED = "HC901"
+
+
+def report_of_check(run: Run) -> Report:
+    """Diagnose one forward pass that hypocenter made itself: that nothing was trained is no finding and no doubt."""
+    report = report_of(run, ignore=(NEVER_TRAINED,))
+    program = replace(report.program, ended="not-run", exception=None, steps=None)
+    undecided = None if report.coverage.layers else report.undecided
+    return replace(report, program=program, overhead=None, undecided=undecided, suppressed=())
 
 
 def report_of(

@@ -1,11 +1,15 @@
 """What holds around every test: nothing of hypocenter is left in PyTorch or in the import system."""
 
+import os
 import sys
 from collections.abc import Iterator
 from types import FunctionType
 from typing import Any
 
 import pytest
+
+# A failure of a probe is recorded and does not end the user's program; in tests it shall fail, also in child processes.
+os.environ["HYPOCENTER_STRICT"] = "1"
 
 #: Where functions of ours may stand while a program is watched: module and class, or the module itself.
 OWNERS = (

@@ -9,12 +9,13 @@ import torch
 from torch import nn
 
 from hypocenter.ir.frames import call_sites, with_snippet
+from hypocenter.ir.layer import Shape
 from hypocenter.probes.fx.calls import Call, Graph, Node
 from hypocenter.probes.fx.flow import Flow
 from hypocenter.probes.fx.functions import configuration, constants, in_place
 from hypocenter.probes.fx.meter import Meter, Probe
 from hypocenter.probes.fx.registry import Known, Parameter, Registry, Root, is_lazy, joined
-from hypocenter.probes.fx.tensors import FLOATING, describe, named_tensors, plain, tensors_in
+from hypocenter.probes.fx.tensors import FLOATING, describe, is_variable, named_tensors, plain, shape_of, tensors_in
 from hypocenter.probes.fx.writes import Writes
 from hypocenter.probes.schema import Phase
 
@@ -51,7 +52,7 @@ class Growth:
         self._strays = 0
         self._loose: dict[str, Root] = {}  # what parts of models returned to the user's own code
         self._writes = Writes()
-        self._shapes: dict[str, tuple[int, ...]] = {}
+        self._shapes: dict[str, Shape | None] = {}
 
     def learn_parameter(self, tensor: torch.Tensor, name: str) -> None:
         """Give a parameter its name in the graph and in the trace; a lazy one without a shape gets it when it has."""
@@ -87,7 +88,7 @@ class Growth:
     def name_input(self, name: str, tensor: torch.Tensor, role: str) -> str:
         """Name a tensor that comes from outside, describe its first batches and measure it."""
         value = self._graph.new_input(name, tensor, role)
-        shape = tuple(tensor.shape)
+        shape = shape_of(tensor)
         self.reshaped |= self._shapes.setdefault(value, shape) != shape
         self._shapes[value] = shape
         self._flow.set(tensor, value)
@@ -141,8 +142,9 @@ class Growth:
             return None
         if not outputs or not (self.strays_alone or any(names)):
             return None
+        learning = torch.is_grad_enabled() and any(out.requires_grad for out in outputs)
         for i, tensor in enumerate(inputs):  # a program may have parameters of its own, outside of any module
-            if names[i] is None and tensor.requires_grad and tensor.is_leaf:
+            if names[i] is None and learning and is_variable(tensor):
                 known = self.parameter(tensor)
                 names[i] = self._stray_parameter(tensor) if known is None else known.name
         if not any(names):
@@ -160,7 +162,7 @@ class Growth:
 
     def data_set(self, tensor: torch.Tensor, caller: FrameType) -> None:
         """A tensor got other values by an assignment to its `.data`."""
-        if tensor.is_leaf and tensor.requires_grad and self._flow.name(tensor) is None:
+        if is_variable(tensor) and self._flow.name(tensor) is None:
             self._writes.note(tensor, caller)
 
     def _sets_parameter(
@@ -173,11 +175,11 @@ class Growth:
     ) -> bool:
         """Whether a call fills or updates a parameter in place, itself or through its `.data`; notes who did."""
         first = inputs[0] if inputs else None
-        if name == "data" and first is not None and names[0] is None and first.is_leaf and first.requires_grad:
+        if name == "data" and first is not None and names[0] is None and is_variable(first):
             for view in outputs:
                 self._writes.viewed(view, first)
             return True
-        set_here = [out for out in outputs if out.is_leaf and out.requires_grad]
+        set_here = [out for out in outputs if is_variable(out)]
         behind = [owner for out in outputs if (owner := self._writes.owner(out)) is not None]
         for parameter in (*set_here, *behind):
             if self._flow.name(parameter) is None:
@@ -218,10 +220,11 @@ class Growth:
 
         Fills `names` in and returns the places of the targets.
         """
-        batch = {tensor.shape[0] for tensor, name in zip(inputs, names, strict=True) if name and tensor.dim()}
+        sizes = [(shape_of(tensor) or (None,))[0] for tensor in inputs]
+        batch = {size for size, name in zip(sizes, names, strict=True) if name and size is not None}
         found: list[tuple[int, str]] = []
         for i, tensor in enumerate(inputs):
-            if names[i] is None and tensor.dim() and tensor.shape[0] in batch:
+            if names[i] is None and sizes[i] in batch:
                 names[i] = self.name_input("target", tensor, "target")
                 found.append((i, names[i] or ""))
         return tuple(found)
@@ -230,7 +233,7 @@ class Growth:
         self, inputs: list[torch.Tensor], names: list[str | None], outputs: tuple[torch.Tensor, ...]
     ) -> bool:
         """Whether this only looks at parameters or changes them: an update by hand, an average, a norm to print."""
-        if any(out.requires_grad for out in outputs):
+        if torch.is_grad_enabled() and any(out.requires_grad for out in outputs):
             return False
         return all(
             self._registry.parameter(tensor) is not None for tensor, name in zip(inputs, names, strict=True) if name

@@ -8,7 +8,6 @@ hooks that return nothing.
 
 import sys
 import threading
-import time
 from collections.abc import Callable
 from functools import partial
 from types import FrameType
@@ -26,8 +25,9 @@ from hypocenter.probes.fx.functions import function_name
 from hypocenter.probes.fx.growth import Growth
 from hypocenter.probes.fx.meter import Meter, Probe
 from hypocenter.probes.fx.registry import Known, Registry, Root, fused_in_eval, is_compiled, joined
-from hypocenter.probes.fx.tensors import FLOATING, plain, tensors_in
+from hypocenter.probes.fx.tensors import FLOATING, has_graph, plain, shape_of, tensors_in
 from hypocenter.probes.fx.training import Training
+from hypocenter.probes.fx.work import Work
 from hypocenter.probes.schedule import Schedule
 from hypocenter.probes.schema import Phase
 
@@ -49,13 +49,11 @@ class _Mode(TorchFunctionMode):
         out = func(*args, **kwargs) if kwargs else func(*args)
         if stack.quiet.active or not isinstance(out, (torch.Tensor, tuple, list)) or torch.compiler.is_compiling():
             if out is None and func == _SET_DATA and not stack.quiet.active:
-                self.observer.growth.data_set(args[0], sys._getframe(1))
+                with self.observer.work:
+                    self.observer.growth.data_set(args[0], sys._getframe(1))
             return out
-        stack.quiet.active = True
-        try:
+        with self.observer.work:
             self.observer.function_called(func, args, kwargs, out, sys._getframe(1))
-        finally:
-            stack.quiet.active = False
         return out
 
 
@@ -85,6 +83,7 @@ class Observer:
         self.schedule = schedule
         self.registry = Registry()
         self.flow = Flow()
+        self.work = Work(meter.recorder)
         self.mode = _Mode(self)
         self.growth = Growth(meter, graph, self.registry, self.flow)
         self.training = Training(self)
@@ -98,6 +97,11 @@ class Observer:
         self._repeats: dict[Any, int] = {}
         self._places: dict[PlaceKey, dict[int, Node]] = {}
         self._names: dict[Callable[..., Any], str | None] = {}
+
+    @property
+    def active(self) -> bool:
+        """Whether anything is looked at."""
+        return self.enabled and not self.work.given_up
 
     # -- lifecycle ---------------------------------------------------------------------------------------------
 
@@ -127,7 +131,7 @@ class Observer:
         self, module: nn.Module, run: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Any:
         """Run `module` through `run` and watch it."""
-        if not self.enabled or self._indivisible or threading.get_ident() != self._thread:
+        if self._indivisible or not self.active or threading.get_ident() != self._thread:
             return run(*args, **kwargs)
         known = self.registry.module(module)
         if not self._scopes:
@@ -143,10 +147,10 @@ class Observer:
         self, module: nn.Module, known: Known | None, run: Callable[..., Any], args: tuple[Any, ...], kwargs: Any
     ) -> Any:
         if known is None:
-            with self.suspended():
-                root = self._learn(self._owner_of_root(module))
+            with self.suspended(), self.work:
+                self._learn(self._owner_of_root(module))
             known = self.registry.module(module)
-            if root is None or known is None:
+            if known is None:
                 return run(*args, **kwargs)
         named = any(self.flow.name(tensor) for tensor in tensors_in((args, kwargs)))
         criterion = named and not any(True for _ in module.parameters())
@@ -154,7 +158,7 @@ class Observer:
         if not criterion and not (named and part):  # else it goes on with the forward pass that another part began
             self._repeats.clear()
             self.growth.reshaped = False
-            with self.suspended(), stack.quiet(), self.training.timed():
+            with self.suspended(), self.work:
                 self.training.forward_begins(module)
                 self.growth.name_inputs(known, args, kwargs)
         absent = not stack.present(self.mode)
@@ -167,7 +171,8 @@ class Observer:
             if absent:
                 stack.remove(self.mode)
         if not criterion:
-            self.growth.note_outputs(known, out)
+            with self.work:
+                self.growth.note_outputs(known, out)
         return out
 
     def _inner(
@@ -187,7 +192,7 @@ class Observer:
                 out = run(*args, **kwargs)
             finally:
                 self._indivisible -= 1
-            with stack.quiet():
+            with self.work:
                 self._layer_called(module, known, args, kwargs, out, whole)
         return out
 
@@ -227,7 +232,7 @@ class Observer:
         self, func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any] | None, out: Any, frame: FrameType
     ) -> None:
         """Look at what a function of PyTorch's API returned."""
-        if self._indivisible or not self.enabled or (not self._scopes and stack.elsewhere()):
+        if self._indivisible or not self.active or (not self._scopes and stack.elsewhere()):
             return
         try:
             name = self._names[func]
@@ -264,16 +269,15 @@ class Observer:
         return min(repeat, MAX_REPEATS - 1)
 
     def _executed(self, node: Node, outputs: tuple[torch.Tensor, ...]) -> None:
-        began = time.perf_counter()
         flow, meter = self.flow, self.meter
         for tensor, value, probe in zip(outputs, node.values, node.probes, strict=False):
             flow.set(tensor, value)
             if self.growth.reshaped:
-                self.graph.widen(value, tuple(tensor.shape))
+                self.graph.widen(value, shape_of(tensor))
             if probe is None or tensor.dtype not in FLOATING or not plain(tensor):
                 continue
             meter.value(tensor, probe, Phase.FORWARD)
-            if tensor.requires_grad and self.training.watching_gradients and not tensor.is_leaf:
+            if self.training.watching_gradients and has_graph(tensor):
                 alias = None if stack.frugal() else tensor.detach()
                 version = 0 if alias is None else alias._version
                 tensor.register_hook(  # type: ignore[no-untyped-call]  # torch annotates its arguments only
@@ -281,16 +285,12 @@ class Observer:
                 )
         for tensor in outputs[len(node.values) :]:  # more than at the first time
             flow.set(tensor, node.values[-1])
-        meter.recorder.probe_seconds += time.perf_counter() - began
 
     def _gradient(
         self, probe: Probe, activation: torch.Tensor | None, version: int, step: int, gradient: torch.Tensor
     ) -> None:
-        if not self.enabled or step != self.meter.step:
+        if not self.active or step != self.meter.step:
             return
-        began = time.perf_counter()
-        if activation is not None and activation._version != version:
-            activation = None
-        with stack.quiet():
-            self.meter.gradient(gradient, activation, probe)
-        self.meter.recorder.probe_seconds += time.perf_counter() - began
+        with self.work:
+            unchanged = activation is not None and activation._version == version
+            self.meter.gradient(gradient, activation if unchanged else None, probe)

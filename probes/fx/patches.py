@@ -12,7 +12,7 @@ Official hooks serve where they exist (optimizer steps); the rest are attributes
 import functools
 import sys
 from collections.abc import Callable
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import ExitStack
 from types import FrameType
 from typing import Any, Protocol
 
@@ -21,6 +21,8 @@ from torch.optim.optimizer import register_optimizer_step_post_hook, register_op
 from torch.utils.data import DataLoader
 from torch.utils.data import dataloader as loading
 
+from hypocenter.probes.fx.work import Work
+
 
 class Listener(Protocol):
     """What an observer wants to hear of training."""
@@ -28,8 +30,9 @@ class Listener(Protocol):
     def suspended(self) -> Any:
         """A context in which the observer's function mode is off the stack."""
 
-    def timed(self) -> AbstractContextManager[None]:
-        """A context that counts what happens inside as time spent in probes."""
+    @property
+    def work(self) -> Work:
+        """The context for what is done on hearing of something: no failure of it reaches the program."""
 
     def before_backward(self, roots: Any, frame: FrameType) -> None:
         """Backward is about to run from `roots`; `frame` is its caller."""
@@ -128,13 +131,13 @@ def _backward(original: Callable[..., Any]) -> Callable[..., Any]:
         frame = sys._getframe(1)
         with _all_suspended():
             for listener in _listeners:
-                with listener.timed():
+                with listener.work:
                     listener.before_backward(args[0] if args else kwargs.get("tensors"), frame)
             try:
                 return original(*args, **kwargs)
             finally:
                 for listener in _listeners:
-                    with listener.timed():
+                    with listener.work:
                         listener.after_backward()
 
     return backward
@@ -148,7 +151,8 @@ def _optimizer_init(original: Callable[..., Any]) -> Callable[..., Any]:
             frame = frame.f_back  # a subclass's own __init__
         if frame is not None:
             for listener in _listeners:
-                listener.optimizer_made(self, frame)
+                with listener.work:
+                    listener.optimizer_made(self, frame)
 
     return __init__
 
@@ -159,7 +163,8 @@ def _zero_grad(original: Callable[..., Any]) -> Callable[..., Any]:
             return original(self, *args, **kwargs)
         with _all_suspended():
             for listener in _listeners:
-                listener.gradients_zeroed(self)
+                with listener.work:
+                    listener.gradients_zeroed(self)
             return original(self, *args, **kwargs)
 
     return zero_grad
@@ -169,7 +174,8 @@ def _loader_iter(original: Callable[..., Any]) -> Callable[..., Any]:
     def __iter__(self: Any) -> Any:  # noqa: N807 - replaces the method of that name
         with _all_suspended():
             for listener in _listeners:
-                listener.epoch_began(self)
+                with listener.work:
+                    listener.epoch_began(self)
             return original(self)
 
     return __iter__
@@ -188,7 +194,8 @@ def _scale(original: Callable[..., Any]) -> Callable[..., Any]:
         with _all_suspended():
             scaled = original(self, outputs)
         for listener in _listeners:
-            listener.loss_scaled(outputs, scaled)
+            with listener.work:
+                listener.loss_scaled(outputs, scaled)
         return scaled
 
     return scale
@@ -201,7 +208,8 @@ def _scaler_step(original: Callable[..., Any]) -> Callable[..., Any]:
             result = original(self, optimizer, *args, **kwargs)
         if self.is_enabled() and _steps.get(id(optimizer), 0) == before:
             for listener in _listeners:
-                listener.step_skipped()
+                with listener.work:
+                    listener.step_skipped()
         return result
 
     return step
@@ -215,7 +223,7 @@ def _before_step(optimizer: torch.optim.Optimizer, args: tuple[Any, ...], kwargs
     frame = sys._getframe(1)
     closure = args[1] if len(args) > 1 else kwargs.get("closure")
     for listener in _listeners:
-        with listener.timed():
+        with listener.work:
             listener.before_step(optimizer, frame, callable(closure))
     if not callable(closure):
         return None
@@ -237,5 +245,5 @@ def _watched(closure: Callable[[], Any]) -> Callable[[], Any]:
 
 def _after_step(optimizer: torch.optim.Optimizer, *_: Any) -> None:
     for listener in _listeners:
-        with listener.timed():
+        with listener.work:
             listener.after_step(optimizer)

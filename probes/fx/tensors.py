@@ -8,6 +8,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from hypocenter.ir.layer import Shape
+
 #: Nesting deeper than this is not searched: cyclic user structures end here.
 MAX_DEPTH = 6
 
@@ -41,9 +43,29 @@ def named_tensors(args: tuple[Any, ...], kwargs: Mapping[str, Any], names: tuple
             yield (name if i == 0 else f"{name}.{i}"), tensor
 
 
+def is_variable(tensor: torch.Tensor) -> bool:
+    """Whether the tensor is a leaf that wants gradients, as parameters are.
+
+    A view is none, and is not asked: `is_leaf` would rebuild its graph, which raises for views made under `no_grad`.
+    """
+    return tensor.requires_grad and not tensor._is_view() and tensor.is_leaf
+
+
+def has_graph(tensor: torch.Tensor) -> bool:
+    """Whether a gradient will come by on its way to earlier tensors."""
+    return torch.is_grad_enabled() and tensor.requires_grad and not tensor.is_leaf
+
+
 def dtype_name(tensor: torch.Tensor) -> str:
     """The dtype as the IR spells it, such as `float32`."""
     return str(tensor.dtype).removeprefix("torch.")
+
+
+def shape_of(tensor: torch.Tensor) -> Shape | None:
+    """The shape, with None for sizes that vary within the tensor (nested, symbolic); None where there is no shape."""
+    if tensor.is_nested and tensor.layout is torch.strided:
+        return None
+    return tuple(size if isinstance(size, int) else None for size in tensor.shape)
 
 
 def plain(tensor: torch.Tensor) -> bool:
@@ -53,6 +75,7 @@ def plain(tensor: torch.Tensor) -> bool:
         and type(tensor).__torch_dispatch__ is torch._C._disabled_torch_dispatch_impl
         and not torch._C._functorch.is_functorch_wrapped_tensor(tensor)
         and not tensor.is_meta
+        and not tensor.is_nested
     )
 
 
@@ -82,7 +105,7 @@ def describe(tensor: torch.Tensor, limit: int = 1 << 20) -> dict[str, Any]:
     """
     facts: dict[str, Any] = {
         "dtype": dtype_name(tensor),
-        "shape": list(tensor.shape),
+        "shape": list(shape_of(tensor) or ()),
         "integer": not (tensor.is_floating_point() or tensor.is_complex()),
         "encoding": None,
         "classes": None,

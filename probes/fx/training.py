@@ -6,8 +6,6 @@ parameters are compared with what they were.
 """
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +20,7 @@ from hypocenter.probes.fx.registry import Root, is_lazy
 from hypocenter.probes.fx.stack import Resumed, Suspended
 from hypocenter.probes.fx.tensors import FLOATING, plain, scalar, tensors_in
 from hypocenter.probes.fx.weights import Weights
+from hypocenter.probes.fx.work import Work
 from hypocenter.probes.schema import Phase
 
 if TYPE_CHECKING:
@@ -65,12 +64,10 @@ class Training:
         """A context in which PyTorch does not know of the observer."""
         return self.observer.suspended()
 
-    @contextmanager
-    def timed(self) -> Iterator[None]:
-        """Count what happens inside as time spent in probes."""
-        began = time.perf_counter()
-        yield
-        self.recorder.probe_seconds += time.perf_counter() - began
+    @property
+    def work(self) -> Work:
+        """The context for what is done on hearing of something."""
+        return self.observer.work
 
     # -- forward -----------------------------------------------------------------------------------------------
 
@@ -122,7 +119,7 @@ class Training:
 
     def before_backward(self, roots: Any, frame: FrameType) -> None:
         """Backward is about to run."""
-        if not self.observer.enabled:
+        if not self.observer.active:
             return
         self.counters["backwards"] += 1
         self._backward_seen = True
@@ -157,7 +154,7 @@ class Training:
 
     def after_backward(self) -> None:
         """Backward has ended; without an optimizer the gradients are read now."""
-        if self.observer.enabled and self._without_optimizer():
+        if self.observer.active and self._without_optimizer():
             for known, tensor in self.observer.registry.parameters():
                 self.weights.read_gradient(known, tensor)
                 known.moving |= tensor.grad is not None
@@ -181,7 +178,7 @@ class Training:
         self.leave_step()  # a step that raised never came to its end
         self._in_step = self.suspended()
         self._in_step.__enter__()
-        if not self.observer.enabled:
+        if not self.observer.active:
             return
         known = self.optimizers.find(optimizer) or self.optimizers.searched(optimizer, frame)
         if known.carried:
@@ -206,7 +203,7 @@ class Training:
     def after_step(self, optimizer: torch.optim.Optimizer) -> None:
         """An optimizer has changed parameters: read the changes and the learning rates."""
         known = self.optimizers.find(optimizer)
-        if self.observer.enabled and known is not None:
+        if self.observer.active and known is not None:
             self._stepped(optimizer, known)
         self.leave_step()
 

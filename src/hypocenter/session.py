@@ -123,7 +123,7 @@ def check(model: Any, *batch: Any) -> "Report":
     """
     _require_module(model)
     from hypocenter.lower.fx.live import call, undisturbed
-    from hypocenter.report.assembly import report_of
+    from hypocenter.report.assembly import report_of_check
     from hypocenter.watch import Watch
 
     watch = Watch.of_model(model, sys._getframe(1), None, 1)
@@ -137,7 +137,7 @@ def check(model: Any, *batch: Any) -> "Report":
         raise BadInputError(message, slug="forward-failed") from error
     finally:
         watch.stop(model)
-    return report_of(watch.run())
+    return report_of_check(watch.run())
 
 
 def lower(model: Any, example_inputs: Any) -> "IR":
