@@ -8,14 +8,14 @@ from torch import nn
 
 from hypocenter.ir.frames import call_sites, with_snippet
 from hypocenter.ir.graph import IR, ValueInfo
-from hypocenter.ir.layer import InputKind
+from hypocenter.ir.layer import InputKind, Shape
 from hypocenter.ir.optable import OpSpec, spec
 from hypocenter.ir.site import Site
 from hypocenter.ir.units import unit_axis
 from hypocenter.probes.fx.calls import Call, Node
 from hypocenter.probes.fx.meter import Probe, refusal
 from hypocenter.probes.fx.registry import joined
-from hypocenter.probes.fx.tensors import describe, dtype_name
+from hypocenter.probes.fx.tensors import describe, dtype_name, shape_of
 
 #: Constants beyond this many are in the graph, but not described.
 MAX_CONSTANTS = 256
@@ -71,7 +71,7 @@ class GraphBuilder:
         name = self.ir.unique_name(_base_name(call, op))
         values = tuple(name if i == 0 else f"{name}:{i}" for i in range(len(call.outputs)))
         infos = [
-            ValueInfo(value, tuple(tensor.shape), dtype_name(tensor))
+            ValueInfo(value, shape_of(tensor), dtype_name(tensor))
             for value, tensor in zip(values, call.outputs, strict=True)
         ]
         called, user = call_sites(call.frame)
@@ -127,7 +127,7 @@ class GraphBuilder:
 
     def _constant(self, node: str, tensor: torch.Tensor) -> str:
         name = self.ir.unique_name(f"{node}.constant")
-        self.ir.add_input(name, shape=tuple(tensor.shape), dtype=dtype_name(tensor), kind="constant")
+        self.ir.add_input(name, shape=shape_of(tensor), dtype=dtype_name(tensor), kind="constant")
         if len(self._constants) < MAX_CONSTANTS:
             self._constants[name] = describe(tensor)
         return name
@@ -146,15 +146,15 @@ class GraphBuilder:
         if info is None or info.kind != kind:
             name = name if info is None and not self.ir.has_value(name) else self.ir.unique_name(name)
             declared: InputKind = "input" if kind == "input" else "target"
-            self.ir.add_input(name, shape=tuple(tensor.shape), dtype=dtype_name(tensor), kind=declared)
-        elif info.shape != tuple(tensor.shape):
-            self.ir.widen(name, tuple(tensor.shape))
+            self.ir.add_input(name, shape=shape_of(tensor), dtype=dtype_name(tensor), kind=declared)
+        elif info.shape != shape_of(tensor):
+            self.ir.widen(name, shape_of(tensor))
         return name
 
     def new_parameter(self, name: str, tensor: torch.Tensor) -> None:
         """Declare a parameter."""
         if not self.ir.has_value(name):
-            self.ir.add_input(name, shape=tuple(tensor.shape), dtype=dtype_name(tensor), kind="parameter")
+            self.ir.add_input(name, shape=shape_of(tensor), dtype=dtype_name(tensor), kind="parameter")
 
     def new_output(self, value: str) -> None:
         """Mark a value as an output of a model."""
@@ -170,10 +170,10 @@ class GraphBuilder:
             value = layer.inputs[0]
         return self._probe_of[value]
 
-    def widen(self, value: str, shape: tuple[int, ...]) -> None:
+    def widen(self, value: str, shape: Shape | None) -> None:
         """Note that a value was seen with another shape."""
         self.ir.widen(value, shape)
-        if value in self._empty and 0 not in shape:
+        if value in self._empty and 0 not in (shape or ()):
             self.excuses.pop(self._empty.pop(value), None)
 
     def describe(self, value: str) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from typing import Any, Protocol
 
 import torch
 
+from hypocenter.ir.layer import Shape
 from hypocenter.probes.fx.meter import Probe
 
 #: Calls of one place within one forward pass beyond this many share the last node: a loop over 10,000 time steps
@@ -77,7 +78,7 @@ class Graph(Protocol):
     def probe_of(self, value: str) -> Probe | None:
         """The probe of a value, or of the value that it is a view of; None where there is none."""
 
-    def widen(self, value: str, shape: tuple[int, ...]) -> None:
+    def widen(self, value: str, shape: Shape | None) -> None:
         """Note that a value was seen with another shape."""
 
     def describe(self, value: str) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """Finding the tensors in what layers take and return, and reading them without touching them."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import fields, is_dataclass
 from typing import Any
 
@@ -65,7 +65,8 @@ def shape_of(tensor: torch.Tensor) -> Shape | None:
     """The shape, with None for sizes that vary within the tensor (nested, symbolic); None where there is no shape."""
     if tensor.is_nested and tensor.layout is torch.strided:
         return None
-    return tuple(size if isinstance(size, int) else None for size in tensor.shape)
+    sizes: Iterable[Any] = tensor.shape
+    return tuple(size if isinstance(size, int) else None for size in sizes)
 
 
 def plain(tensor: torch.Tensor) -> bool:
