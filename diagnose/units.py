@@ -19,6 +19,8 @@ RECTIFIERS: Final = frozenset({"relu", "relu6", "threshold"})
 SIGMOIDS: Final = frozenset({"sigmoid", "tanh", "softsign", "hardtanh", "hardsigmoid"})
 #: Activations that are flat where one unit of a group takes all.
 SOFTMAXES: Final = frozenset({"softmax"})
+#: Gain of a layer's weights (see `Feed`) below which these are too small. 0.3: half of PyTorch's default of 0.58.
+WEAK_GAIN: Final = 0.3
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from hypocenter.diagnose.norms import Gain, gains, reach
 from hypocenter.diagnose.ops import op
 from hypocenter.diagnose.suspects import Suspect, weight_decay, written_at
 from hypocenter.diagnose.training_rule import TrainingRule
-from hypocenter.diagnose.units import SIGMOIDS, SOFTMAXES, feed
+from hypocenter.diagnose.units import SIGMOIDS, SOFTMAXES, WEAK_GAIN, feed
 
 
 class VanishingGradient(TrainingRule):
@@ -42,8 +42,8 @@ class VanishingGradient(TrainingRule):
     - RATIO: Relative gradient of the first layer over that of the last, no unit. 1e-3: at equal learning rate the
       first layer needs a thousand steps for one of the last; at He or Glorot initialisation the ratio is of
       order 1 at any depth.
-    - WEAK: Gain of a linear layer below which it is its weights that shrink the gradient. 0.3: half of the 0.58
-      of PyTorch's default initialisation.
+    - WEAK_GAIN (`hypocenter.diagnose.units`): Gain of a linear layer below which it is its weights that shrink the
+      gradient.
     """
 
     code = "HC201"
@@ -54,7 +54,6 @@ class VanishingGradient(TrainingRule):
     explains = ("HC205", "HC303", "HC4")
 
     RATIO: ClassVar[float] = 1e-3
-    WEAK: ClassVar[float] = 0.3
 
     def check(self, facts: Facts) -> Iterable[Finding]:
         """At most one finding."""
@@ -112,7 +111,7 @@ class VanishingGradient(TrainingRule):
     def _linear(self, facts: Facts, linear: list[Gain]) -> Suspect:
         worst = min(linear, key=lambda gain: gain.log10)
         about = feed(facts, worst.node)
-        weak = about.gain < self.WEAK
+        weak = about.gain < WEAK_GAIN
         site = (written_at(facts, about.weight) if weak else None) or place(worst.node)
         return Suspect(
             "initialization" if weak else "architecture",

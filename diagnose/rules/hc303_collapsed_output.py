@@ -13,7 +13,7 @@ from hypocenter.diagnose.norms import matrices
 from hypocenter.diagnose.suspects import Suspect, settings, written_at
 from hypocenter.diagnose.tensors import Series
 from hypocenter.diagnose.training_rule import TrainingRule
-from hypocenter.diagnose.units import feed
+from hypocenter.diagnose.units import WEAK_GAIN, feed
 
 
 class CollapsedOutput(TrainingRule):
@@ -115,6 +115,8 @@ def _weak(facts: Facts, faded: float) -> Suspect | None:
     if not gains or float(np.prod([about.gain for about in gains.values()])) > faded:
         return None
     about = min(gains.values(), key=lambda item: item.gain)
+    if about.gain >= WEAK_GAIN:
+        return None
     return Suspect(
         "initialization",
         f"the weights of {about.layer.name!r} start with a gain of {about.gain:.2g}, where 1 keeps the size",
