@@ -31,12 +31,12 @@ def _silent(builder: GraphBuilder, registry: Registry, called: set[str]) -> Iter
     """Leaf modules without a node of their own."""
     leaves: dict[str, Known] = {known.path: known for known in registry.modules() if known.leaf}
     scopes = {node.scope for node in builder.ir.nodes}
-    for path in leaves:
+    for path, leaf in leaves.items():
         if path in called or any(scope == path or scope.startswith(path + ".") for scope in scopes):
             continue
         parent = _whole_parent(path, leaves, builder.wholes)
         if parent is None:
-            yield path, "it was never called"
+            yield path or type(leaf.module()).__name__.lower(), "it was never called"
         elif parent in builder.wholes:
             yield path, f"{parent or 'the model'} ran as one node: {builder.wholes[parent]}"
 

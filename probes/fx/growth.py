@@ -14,7 +14,7 @@ from hypocenter.probes.fx.calls import Call, Graph, Node
 from hypocenter.probes.fx.flow import Flow
 from hypocenter.probes.fx.functions import configuration, constants, in_place
 from hypocenter.probes.fx.meter import Meter, Probe
-from hypocenter.probes.fx.registry import Known, Parameter, Registry, Root, is_lazy, joined
+from hypocenter.probes.fx.registry import NEVER, TOUCHED, Known, Parameter, Registry, Root, is_lazy, joined
 from hypocenter.probes.fx.tensors import FLOATING, describe, is_variable, named_tensors, plain, shape_of, tensors_in
 from hypocenter.probes.fx.writes import Writes
 from hypocenter.probes.schema import Phase
@@ -162,8 +162,15 @@ class Growth:
 
     def data_set(self, tensor: torch.Tensor, caller: FrameType) -> None:
         """A tensor got other values by an assignment to its `.data`."""
-        if is_variable(tensor) and self._flow.name(tensor) is None:
-            self._writes.note(tensor, caller)
+        if is_variable(tensor):
+            self._touched(tensor, caller)
+
+    def _touched(self, parameter: torch.Tensor, caller: FrameType) -> None:
+        known = self._registry.parameter(parameter)
+        if known is not None and known.version != NEVER:
+            known.version = TOUCHED
+        if self._flow.name(parameter) is None:
+            self._writes.note(parameter, caller)
 
     def _sets_parameter(
         self,
@@ -175,15 +182,14 @@ class Growth:
     ) -> bool:
         """Whether a call fills or updates a parameter in place, itself or through its `.data`; notes who did."""
         first = inputs[0] if inputs else None
-        if name == "data" and first is not None and names[0] is None and is_variable(first):
+        if name == "data" and first is not None and is_variable(first):
             for view in outputs:
                 self._writes.viewed(view, first)
-            return True
+            return names[0] is None
         set_here = [out for out in outputs if is_variable(out)]
         behind = [owner for out in outputs if (owner := self._writes.owner(out)) is not None]
         for parameter in (*set_here, *behind):
-            if self._flow.name(parameter) is None:
-                self._writes.note(parameter, caller)
+            self._touched(parameter, caller)
         return bool(set_here or behind)
 
     def layer(

@@ -15,6 +15,9 @@ from hypocenter.probes.fx.meter import Probe
 #: More models than this in one process are not observed: a search over 1,000 models would be one graph of all.
 MAX_ROOTS = 32
 
+#: Versions that no tensor has: of a parameter that was not read yet, and of one that was written to through `.data`.
+NEVER, TOUCHED = -1, -2
+
 _CONTAINERS = (nn.Sequential, nn.ModuleList, nn.ModuleDict, nn.ParameterList, nn.ParameterDict)
 _FUSED_IN_EVAL = (nn.TransformerEncoder, nn.TransformerEncoderLayer)
 
@@ -48,7 +51,7 @@ class Parameter:
     tensor: weakref.ref[torch.Tensor]
     probe: Probe
     previous: torch.Tensor | None = None  # values before the next update
-    version: int = -1
+    version: int = NEVER  # of the tensor when it was last read; TOUCHED after a write that leaves it as it was
     moving: bool = False  # backward gave it a gradient, and no update was looked for since
 
 

@@ -89,6 +89,8 @@ class Training:
         self._check_point()
         full = self.observer.schedule.full(self.step, self._fired_at)
         self.meter.begin(self.step, self._call, training, full)
+        if training and self._call == 0:
+            self.weights.correct(self.observer.registry)
         self.watching_gradients = torch.is_grad_enabled()
 
     def within_forward(self, module: nn.Module) -> bool:
@@ -114,6 +116,7 @@ class Training:
             known = self.observer.registry.parameter(parameter)
             if known is not None and parameter.dtype in FLOATING and plain(parameter):
                 self.meter.value(parameter, known.probe, Phase.WEIGHT)
+                known.version = parameter._version
 
     # -- backward ----------------------------------------------------------------------------------------------
 

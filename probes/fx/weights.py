@@ -6,7 +6,7 @@ import torch
 from hypocenter.kernels.figures import STATISTICS
 from hypocenter.probes.fx import device
 from hypocenter.probes.fx.meter import Meter
-from hypocenter.probes.fx.registry import Parameter
+from hypocenter.probes.fx.registry import NEVER, Parameter, Registry
 from hypocenter.probes.fx.tensors import FLOATING, as_array, plain
 from hypocenter.probes.schema import INDEX, WIDTH, Phase
 
@@ -42,6 +42,12 @@ class Weights:
         elif known.version != tensor._version:
             known.previous.copy_(tensor.detach())  # type: ignore[union-attr]  # comparable, so not None
         known.version = tensor._version
+
+    def correct(self, registry: Registry) -> None:
+        """Record weights anew that were changed since they were recorded for this step: loaded, clipped, averaged."""
+        for known, tensor in registry.parameters() if self._meter.full else ():
+            if known.version not in (NEVER, tensor._version):
+                self._meter.value(tensor, known.probe, Phase.WEIGHT)
 
     def read_update(self, known: Parameter, tensor: torch.Tensor, step: int, call: int) -> bool:
         """Record the update of this step and the weights of the next; True when anything changed."""

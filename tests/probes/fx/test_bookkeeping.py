@@ -512,3 +512,47 @@ def test_a_recurrent_state_carried_from_step_to_step(facts_of):
     facts = facts_of(model)
     assert facts.rows(Phase.FORWARD, "rnn")["step"].tolist() == [0, 1, 2, 3]
     assert facts.counters["training_forwards"] == 4
+
+
+def clip_data(model):
+    for p in model.parameters():
+        p.data.clamp_(-0.1, 0.1)
+
+
+def clip_in_place(model):
+    with torch.no_grad():
+        for p in model.parameters():
+            p.clamp_(-0.1, 0.1)
+
+
+def load(model):
+    model.load_state_dict({name: value * 0.5 for name, value in model.state_dict().items()})
+
+
+def assign_data(model):
+    for p in model.parameters():
+        p.data = p.data * 0.5
+
+
+@pytest.mark.parametrize("change", [clip_data, clip_in_place, load, assign_data], ids=lambda f: f.__name__)
+def test_weights_changed_between_steps(change, facts_of):
+    model = session.instrument(net())
+    change(model)
+    optimizer = torch.optim.SGD(model.parameters(), 0.1)
+    weights, updates = [], []
+    for x, y in batches(3):
+        weights.append({name: p.detach().clone() for name, p in model.named_parameters()})
+        optimizer.zero_grad()
+        F.cross_entropy(model(x), y).backward()
+        optimizer.step()
+        updates.append({name: p.detach() - weights[-1][name] for name, p in model.named_parameters()})
+        change(model)
+    facts = facts_of(model)
+    for step in range(3):
+        for name, expected in weights[step].items():
+            found, _ = facts.trace.series(name, Phase.WEIGHT, training=None)
+            at = facts.trace.series(name, Phase.WEIGHT, training=None)[1]
+            row = {key: at[key][list(found).index(step)] for key in ("sum", "absmax", "min")}
+            assert row["absmax"] == pytest.approx(expected.abs().max().item(), rel=1e-6), (step, name)
+            assert row["min"] == pytest.approx(expected.min().item(), rel=1e-6)
+            assert_row(facts.rows(Phase.UPDATE, name, step=step), updates[step][name])
