@@ -231,7 +231,7 @@ def unscaled(facts: "Facts") -> Suspect | None:
         if size < LARGE_INPUT or not readers:
             continue
         return Suspect(
-            "data",
+            "normalization",
             f"the input {name!r} is not scaled: root mean square {number(size)}, largest value "
             f"{number(float(rows['absmax'].max()))}",
             input_site(facts, name),

@@ -43,7 +43,7 @@ FAULTY = {
     "rate tiny": ("HC205", {"rate": 1e-8}, "learning_rate", None),
     "never zeroed": ("HC206", {"keep": 1.0, "rate": 1.0, "activation": "Tanh"}, "training_loop", None),
     "low bias": ("HC301", {"bias": -20.0}, "initialization", "fc0"),
-    "raw inputs": ("HC302", {"activation": "Sigmoid", "scale": 500.0, "rate": 0.001}, "data", None),
+    "raw inputs": ("HC302", {"activation": "Sigmoid", "scale": 500.0, "rate": 0.001}, "normalization", None),
     "wide tanh": ("HC302", {"activation": "Tanh", "weight": 60.0, "rate": 1e-4}, "initialization", "fc0"),
     "zero weights": ("HC303", {"weight": 0.0}, "initialization", "fc0"),
     "random labels": ("HC401", {"random_labels": True, "rate": 0.02}, "unknown", None),

@@ -25,7 +25,7 @@ model = Net()
 optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
 for step in range(250):
     rows = torch.randint(len(x), (32,))
-    logits = model(x[rows])  # fault: data -
+    logits = model(x[rows])  # fault: normalization -
     loss = nn.functional.binary_cross_entropy_with_logits(logits, y[rows])
     optimizer.zero_grad()
     loss.backward()
