@@ -7,6 +7,13 @@ from hypocenter.lower.fx.builder import GraphBuilder
 from hypocenter.probes.fx.registry import Known, Registry
 
 
+#: Why a layer has no node, without and with calls in other threads.
+_UNCALLED = (
+    "it was never called",
+    "it was not called in the thread in which observing began; calls in other threads are not observed",
+)
+
+
 def coverage(builder: GraphBuilder, registry: Registry) -> dict[str, Any]:
     """The `coverage` object of the report: `layers`, `probed`, `unprobed`.
 
@@ -36,7 +43,7 @@ def _silent(builder: GraphBuilder, registry: Registry, called: set[str]) -> Iter
             continue
         parent = _whole_parent(path, leaves, builder.wholes)
         if parent is None:
-            yield path or type(leaf.module()).__name__.lower(), "it was never called"
+            yield path or type(leaf.module()).__name__.lower(), _UNCALLED[registry.elsewhere]
         elif parent in builder.wholes:
             yield path, f"{parent or 'the model'} ran as one node: {builder.wholes[parent]}"
 

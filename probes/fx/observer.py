@@ -131,7 +131,10 @@ class Observer:
         self, module: nn.Module, run: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Any:
         """Run `module` through `run` and watch it."""
-        if self._indivisible or not self.active or threading.get_ident() != self._thread:
+        if threading.get_ident() != self._thread:
+            self.registry.elsewhere |= self.enabled
+            return run(*args, **kwargs)
+        if self._indivisible or not self.active:
             return run(*args, **kwargs)
         known = self.registry.module(module)
         if not self._scopes:

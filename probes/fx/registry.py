@@ -61,6 +61,7 @@ class Registry:
     def __init__(self) -> None:
         self.roots: list[Root] = []
         self.refused = 0
+        self.elsewhere = False  # modules were called in a thread that is not watched
         self._modules: dict[int, Known] = {}
         self._parameters: dict[int, Parameter] = {}
 

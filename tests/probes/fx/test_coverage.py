@@ -1,6 +1,7 @@
 """Every layer and operation of every model is probed or listed with a reason, counted without the observer's help."""
 
 import re
+import threading
 from collections import Counter
 
 import pytest
@@ -536,3 +537,36 @@ def test_the_batch_is_never_the_reason_to_hold_gradients(facts_of):
         (value * same).sum().backward()
     assert not x._backward_hooks
     assert not model["const"].value._backward_hooks
+
+
+def test_calls_in_another_thread_are_told(facts_of):
+    model = session.instrument(nn.Sequential(nn.Linear(2, 2), nn.ReLU()))
+    thread = threading.Thread(target=model, args=(torch.randn(3, 2),))
+    thread.start()
+    thread.join()
+    unprobed = facts_of(model).coverage["unprobed"]
+    assert [entry["layer"] for entry in unprobed] == ["0", "1"]
+    assert all("other threads" in entry["reason"] for entry in unprobed)
+
+
+class Features(torch.utils.data.Dataset):
+    """Runs the observed model in the worker."""
+
+    def __init__(self, model):
+        self.model = model
+
+    def __len__(self):
+        return 4
+
+    def __getitem__(self, index):
+        with torch.no_grad():
+            return self.model(torch.full((2,), float(index)))
+
+
+def test_a_model_used_in_data_loader_workers(facts_of):
+    model = session.instrument(nn.Sequential(nn.Linear(2, 2), nn.ReLU()))
+    batches = list(torch.utils.data.DataLoader(Features(model), batch_size=2, num_workers=1))
+    assert torch.equal(batches[0][0], model(torch.zeros(2)))
+    facts = facts_of(model)
+    assert facts.counters["forwards"] == 1
+    assert len(facts.rows(Phase.FORWARD)) == 2
