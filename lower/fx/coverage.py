@@ -6,7 +6,6 @@ from typing import Any
 from hypocenter.lower.fx.builder import GraphBuilder
 from hypocenter.probes.fx.registry import Known, Registry
 
-
 #: Why a layer has no node, without and with calls in other threads.
 _UNCALLED = (
     "it was never called",
