@@ -17,7 +17,7 @@ from hypocenter.lower.fx.builder import GraphBuilder, Planned
 from hypocenter.lower.fx.coverage import coverage
 from hypocenter.probes.fx import patches
 from hypocenter.probes.fx.interception import Everywhere, intercept, release
-from hypocenter.probes.fx.meter import Meter, Probe
+from hypocenter.probes.fx.meter import Meter, Probe, Seen
 from hypocenter.probes.fx.observer import Observer
 from hypocenter.probes.fx.registry import is_lazy
 from hypocenter.probes.recorder import Recorder
@@ -128,10 +128,10 @@ class Live:
 class _Deaf(Meter):
     """Reads nothing: for building the graph alone."""
 
-    def value(self, tensor: torch.Tensor, probe: Probe, phase: int) -> bool:
+    def value(self, tensor: torch.Tensor, probe: Probe, phase: int) -> Seen | None:
         """Read nothing."""
         del tensor, probe, phase
-        return False
+        return None
 
 
 def lower_module(model: nn.Module, example_inputs: Any, plan: Plan, definition: Definition) -> IR:

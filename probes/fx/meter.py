@@ -22,6 +22,15 @@ _NAN, _POSINF, _NEGINF = INDEX["nan"], INDEX["posinf"], INDEX["neginf"]
 SPREAD_ELEMENTS = 16_384
 
 
+#: A value as a probe has seen it: its memory, not a copy. Its version tells whether it was changed since.
+Seen = NDArray[Any] | torch.Tensor
+
+
+def version(seen: Seen) -> int:
+    """The version counter of the tensor whose memory this is."""
+    return seen._version if isinstance(seen, torch.Tensor) else seen.base._version  # type: ignore[union-attr]  # numpy's base is the tensor
+
+
 @dataclass(slots=True)
 class Probe:
     """What is measured of one value.
@@ -65,8 +74,9 @@ def spread(output: torch.Tensor) -> float:
         flat = flat[:, :: min(stride, flat.shape[1])]
     if not flat.numel():
         return 0.0
-    low, high = flat.aminmax(dim=0)
-    return float((high - low).max())
+    # numpy, and not torch: a reduction this small is not worth waking torch's threads.
+    values = (flat.float() if flat.dtype in (torch.float16, torch.bfloat16) else flat).numpy()
+    return float((values.max(axis=0) - values.min(axis=0)).max())
 
 
 class Meter:
@@ -93,19 +103,22 @@ class Meter:
     @staticmethod
     def on_host(tensor: torch.Tensor) -> bool:
         """Whether the kernels can read the tensor's memory."""
-        return tensor.device.type == "cpu"
+        return tensor.is_cpu
 
-    def value(self, tensor: torch.Tensor, probe: Probe, phase: int) -> bool:
-        """Measure one tensor; True when it holds NaN or an infinity (unknown, so False, off the CPU)."""
+    def value(self, tensor: torch.Tensor, probe: Probe, phase: int) -> "Seen | None":
+        """Measure one tensor, and return what `gradient` needs later to see it as it is now; None when it is empty."""
         if not tensor.numel():
-            return False
+            return None
         if not self.on_host(tensor):
             self._on_device(tensor, probe, phase)
-            return False
+            return tensor.detach()
         x = as_array(tensor)
         dtype = "bfloat16" if tensor.dtype is torch.bfloat16 else None
-        if not self.full and not self.kernels.nonfinite(x, dtype):
-            return False
+        if self.full or self.kernels.nonfinite(x, dtype):
+            self._row(x, dtype, tensor, probe, phase)
+        return x
+
+    def _row(self, x: NDArray[Any], dtype: str | None, tensor: torch.Tensor, probe: Probe, phase: int) -> None:
         row = self.recorder.row(probe.subject, phase)
         if probe.axis is None or x.ndim == 0 or not -x.ndim <= probe.axis < x.ndim:
             self.kernels.statistics(x, row, probe.low, probe.high, dtype)
@@ -113,17 +126,17 @@ class Meter:
             self._units(x, row, probe, dtype)
         if probe.spread and tensor.dim() and tensor.shape[0] > 1:
             row[_SPREAD] = spread(tensor)
-        return self._judge(row)
+        self._judge(row)
 
-    def gradient(self, gradient: torch.Tensor, activation: torch.Tensor | None, probe: Probe) -> None:
-        """Measure the gradient of a value, with its relevance where the activation is still as it was."""
+    def gradient(self, gradient: torch.Tensor, activation: "Seen | None", probe: Probe) -> None:
+        """Measure the gradient of a value, with its relevance where the activation is given."""
         if gradient.dtype not in FLOATING or not plain(gradient) or not gradient.numel():
             return
-        if activation is not None and (activation.shape, activation.dtype) != (gradient.shape, gradient.dtype):
+        if activation is not None and activation.shape != gradient.shape:
             activation = None
         if not self.on_host(gradient):
             vector = device.statistics(gradient, -np.inf, np.inf)
-            if activation is not None:
+            if isinstance(activation, torch.Tensor):
                 device.relevance(gradient, activation, vector)
             self._keep(vector, probe.subject, Phase.BACKWARD)
             return
@@ -132,11 +145,10 @@ class Meter:
         if not self.full and not self.kernels.nonfinite(g, dtype):
             return
         row = self.recorder.row(probe.subject, Phase.BACKWARD)
-        if activation is None:
-            self.kernels.statistics(g, row, dtype=dtype)
+        if isinstance(activation, np.ndarray) and activation.dtype == g.dtype:
+            self.kernels.gradient_statistics(g, activation, row, row[_RELEVANCE : _RELEVANCE + 2], dtype)
         else:
-            both = row[_RELEVANCE : _RELEVANCE + 2]
-            self.kernels.gradient_statistics(g, as_array(activation), row, both, dtype)
+            self.kernels.statistics(g, row, dtype=dtype)
         self._judge(row)
 
     def flush(self) -> None:
@@ -151,10 +163,9 @@ class Meter:
                 self._judge(row)
             self.recorder.begin(self.step, self.call, self.training)
 
-    def _judge(self, row: NDArray[np.float64]) -> bool:
-        bad = bool(row[_NAN] or row[_POSINF] or row[_NEGINF])
-        self.fired |= bad
-        return bad
+    def _judge(self, row: NDArray[np.float64]) -> None:
+        if row[_NAN] or row[_POSINF] or row[_NEGINF]:
+            self.fired = True
 
     def _units(self, x: NDArray[Any], row: NDArray[np.float64], probe: Probe, dtype: str | None) -> None:
         axis = probe.axis or 0

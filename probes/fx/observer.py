@@ -23,7 +23,7 @@ from hypocenter.probes.fx.calls import MAX_REPEATS, Graph, Node
 from hypocenter.probes.fx.flow import Flow
 from hypocenter.probes.fx.functions import function_name
 from hypocenter.probes.fx.growth import Growth
-from hypocenter.probes.fx.meter import Meter, Probe
+from hypocenter.probes.fx.meter import Meter, Probe, Seen, version
 from hypocenter.probes.fx.registry import Known, Registry, Root, fused_in_eval, is_compiled, joined
 from hypocenter.probes.fx.tensors import FLOATING, has_graph, plain, shape_of, tensors_in
 from hypocenter.probes.fx.training import Training
@@ -83,38 +83,37 @@ class Observer:
         self.schedule = schedule
         self.registry = Registry()
         self.flow = Flow()
-        self.work = Work(meter.recorder)
+        self.work = Work(meter.recorder, self._give_up)
         self.mode = _Mode(self)
         self.growth = Growth(meter, graph, self.registry, self.flow)
         self.training = Training(self)
-        self.enabled = True
+        self.active = True
         self.checkpoint = checkpoint
         self._name_root = name_root
         self._owner_of_root = owner_of_root
         self._thread = threading.get_ident()
         self._scopes: list[Known] = []
         self._indivisible = 0
+        self._unseen = self.suspended()  # one for all layers, as they do not run within each other
         self._repeats: dict[Any, int] = {}
         self._places: dict[PlaceKey, dict[int, Node]] = {}
         self._names: dict[Callable[..., Any], str | None] = {}
-
-    @property
-    def active(self) -> bool:
-        """Whether anything is looked at."""
-        return self.enabled and not self.work.given_up
 
     # -- lifecycle ---------------------------------------------------------------------------------------------
 
     def start(self) -> None:
         """Begin to watch functions called in this thread."""
-        self.enabled = True
+        self.active = True
         stack.push_bottom(self.mode)
 
     def stop(self) -> None:
         """Stop watching, until `start`."""
-        self.enabled = False
+        self.active = False
         self.training.leave_step()  # one that raised: to leave it puts the mode back
         stack.remove(self.mode)
+
+    def _give_up(self) -> None:
+        self.active = False
 
     def finish(self) -> None:
         """Record what is known only at the end; what is still on a device is fetched."""
@@ -132,7 +131,7 @@ class Observer:
     ) -> Any:
         """Run `module` through `run` and watch it."""
         if threading.get_ident() != self._thread:
-            self.registry.elsewhere |= self.enabled
+            self.registry.elsewhere |= self.active
             return run(*args, **kwargs)
         if self._indivisible or not self.active:
             return run(*args, **kwargs)
@@ -181,7 +180,7 @@ class Observer:
     def _inner(
         self, module: nn.Module, known: Known, run: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Any:
-        whole = is_compiled(module) or fused_in_eval(module)
+        whole = None if known.leaf else is_compiled(module) or fused_in_eval(module)
         if not known.leaf and whole is None:
             self._scopes.append(known)
             try:
@@ -189,7 +188,7 @@ class Observer:
             finally:
                 if self._scopes:
                     self._scopes.pop()
-        with self.suspended():
+        with self._unseen:
             self._indivisible += 1
             try:
                 out = run(*args, **kwargs)
@@ -204,7 +203,7 @@ class Observer:
     ) -> None:
         repeat = self._count(id(module))
         node = known.nodes.get(repeat)
-        outputs = tuple(tensors_in(out))
+        outputs = (out,) if isinstance(out, torch.Tensor) else tuple(tensors_in(out))
         if node is None and outputs:
             scope = self._scopes[-1].path if self._scopes else None
             inputs = list(tensors_in((args, kwargs)))
@@ -279,21 +278,20 @@ class Observer:
                 self.graph.widen(value, shape_of(tensor))
             if probe is None or tensor.dtype not in FLOATING or not plain(tensor):
                 continue
-            meter.value(tensor, probe, Phase.FORWARD)
+            seen = meter.value(tensor, probe, Phase.FORWARD)
             if self.training.watching_gradients and has_graph(tensor):
-                alias = None if stack.frugal() else tensor.detach()
-                version = 0 if alias is None else alias._version
+                kept = None if stack.frugal() else seen
                 tensor.register_hook(  # type: ignore[no-untyped-call]  # torch annotates its arguments only
-                    partial(self._gradient, probe, alias, version, meter.step)
+                    partial(self._gradient, probe, kept, tensor._version, meter.step)
                 )
         for tensor in outputs[len(node.values) :]:  # more than at the first time
             flow.set(tensor, node.values[-1])
 
     def _gradient(
-        self, probe: Probe, activation: torch.Tensor | None, version: int, step: int, gradient: torch.Tensor
+        self, probe: Probe, activation: Seen | None, version_then: int, step: int, gradient: torch.Tensor
     ) -> None:
         if not self.active or step != self.meter.step:
             return
         with self.work:
-            unchanged = activation is not None and activation._version == version
+            unchanged = activation is not None and version(activation) == version_then
             self.meter.gradient(gradient, activation if unchanged else None, probe)

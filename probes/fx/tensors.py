@@ -83,13 +83,14 @@ def plain(tensor: torch.Tensor) -> bool:
 def as_array(tensor: torch.Tensor) -> NDArray[Any]:
     """The tensor's own memory as a numpy array, without a copy; bfloat16 as its uint16 bits.
 
-    The tensor must be on the CPU and `plain`; lazily conjugated or negated ones are resolved into a copy.
+    The tensor must be real, on the CPU and `plain`; a lazily negated one is resolved into a copy. The array's `base`
+    is a tensor that shares memory and version counter with `tensor`.
     """
     flat = tensor.detach()
     if flat.dtype is torch.bfloat16:
         flat = flat.view(torch.uint16)
-    if flat.is_neg() or flat.is_conj():
-        flat = flat.resolve_neg().resolve_conj()
+    if flat.is_neg():
+        flat = flat.resolve_neg()
     return flat.numpy()
 
 

@@ -39,6 +39,7 @@ class Weights:
         """Keep a copy to compare with, unless the one from the last update is still true."""
         if not _comparable(known.previous, tensor):
             known.previous = tensor.detach().clone(memory_format=torch.preserve_format)
+            known.arrays = None
         elif known.version != tensor._version:
             known.previous.copy_(tensor.detach())  # type: ignore[union-attr]  # comparable, so not None
         known.version = tensor._version
@@ -66,7 +67,10 @@ class Weights:
             weights_row = self._scratch
             row = self._meter.recorder.row(subject, Phase.UPDATE)
             dtype = "bfloat16" if tensor.dtype is torch.bfloat16 else None
-            self._meter.kernels.update_statistics(as_array(tensor), as_array(previous), weights_row, row, dtype)
+            if known.arrays is None or known.arrays[0] != tensor.data_ptr():
+                known.arrays = (tensor.data_ptr(), as_array(tensor), as_array(previous))
+            _, now, before = known.arrays
+            self._meter.kernels.update_statistics(now, before, weights_row, row, dtype)
             changed = bool(row[INDEX["absmax"]] > 0)
             self._meter.recorder.begin(step + 1, 0, True)
             self._meter.recorder.row(subject, Phase.WEIGHT)[: len(STATISTICS)] = weights_row[: len(STATISTICS)]

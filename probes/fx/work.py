@@ -2,6 +2,7 @@
 
 import os
 import time
+from collections.abc import Callable
 from types import TracebackType
 
 from hypocenter.probes.fx.stack import quiet
@@ -24,24 +25,21 @@ class Work:
 
     Args:
         recorder: Takes the time and the warnings.
+        give_up: Called after so many failures that observing makes no sense.
 
     Attributes:
         failures: Exceptions so far.
     """
 
-    __slots__ = ("_began", "_depth", "_quiet", "_recorder", "failures")
+    __slots__ = ("_began", "_depth", "_give_up", "_quiet", "_recorder", "failures")
 
-    def __init__(self, recorder: Recorder) -> None:
+    def __init__(self, recorder: Recorder, give_up: Callable[[], None]) -> None:
         self.failures = 0
         self._recorder = recorder
+        self._give_up = give_up
         self._depth = 0
         self._began = 0.0
         self._quiet = False
-
-    @property
-    def given_up(self) -> bool:
-        """Whether there were so many failures that observing makes no sense."""
-        return self.failures >= MAX_FAILURES
 
     def __enter__(self) -> None:
         if self._depth == 0:
@@ -68,6 +66,7 @@ class Work:
             frame = frame.tb_next
         where = "" if frame is None else f" in {frame.tb_frame.f_code.co_name}, line {frame.tb_lineno}"
         message = f"Something could not be observed: {type(error).__name__}{where}: {error}"
-        if self.given_up:
+        if self.failures >= MAX_FAILURES:
+            self._give_up()
             message += f" This was the failure number {self.failures}, so observing was given up."
         self._recorder.event("warning", message=message)
