@@ -39,9 +39,9 @@ def rows(tensor, gradient=None, *, host, low=-1.0, high=1.0, axis=None, spread=F
         meter.begin(3, 1, True, full)
         probe = Probe(recorder.subject("value"), low, high, axis)
         probe.spread = spread
-        meter.value(tensor, probe, Phase.FORWARD)
+        seen = meter.value(tensor, probe, Phase.FORWARD)
         if gradient is not None:
-            meter.gradient(gradient, tensor, probe)
+            meter.gradient(gradient, seen, probe)
         meter.flush()
         trace = recorder.trace()
         recorder.close()
