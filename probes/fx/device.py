@@ -98,7 +98,7 @@ def spread(output: torch.Tensor, out: torch.Tensor) -> None:
     """Write the largest, over features, of max minus min over the batch (axis 0) into the row vector `out`."""
     flat = output.detach().reshape(output.shape[0], -1)
     low, high = flat.aminmax(dim=0)
-    out[INDEX["spread"]] = (high - low).max()
+    out[INDEX["spread"]] = (high.double() - low.double()).max()
 
 
 def relevance(gradient: torch.Tensor, activation: torch.Tensor, out: torch.Tensor) -> None:

@@ -75,7 +75,7 @@ def spread(output: torch.Tensor) -> float:
     if not flat.numel():
         return 0.0
     # numpy, and not torch: a reduction this small is not worth waking torch's threads.
-    values = (flat.float() if flat.dtype in (torch.float16, torch.bfloat16) else flat).numpy()
+    values = (flat.float() if flat.dtype in (torch.float16, torch.bfloat16) else flat.resolve_neg()).numpy()
     return float((values.max(axis=0) - values.min(axis=0)).max())
 
 
