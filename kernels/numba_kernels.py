@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hypocenter.kernels import numba_passes as passes
+from hypocenter.kernels import numba_tables as tables
 from hypocenter.kernels.figures import ADDITIVE, WIDTH, empty
 from hypocenter.kernels.layout import (
     check_dtype,
@@ -156,6 +157,23 @@ class NumbaKernels:
             flat = ready(some_previous)
             passes.update_statistics(ready(some_new), flat, out_weight, out_update, half, False)
             some_previous[...] = some_new
+
+    def statistics_table(
+        self, addresses: NDArray[np.int64], sizes: NDArray[np.int64], out: NDArray[np.float64]
+    ) -> None:
+        """See `Kernels.statistics_table`."""
+        tables.statistics_table(addresses, sizes, out)
+
+    def update_table(
+        self,
+        new: NDArray[np.int64],
+        previous: NDArray[np.int64],
+        sizes: NDArray[np.int64],
+        out_weight: NDArray[np.float64],
+        out_update: NDArray[np.float64],
+    ) -> None:
+        """See `Kernels.update_table`."""
+        tables.update_table(new, previous, sizes, out_weight, out_update)
 
     def nonfinite(self, x: NDArray[Any], dtype: str | None = None) -> int:
         """See `Kernels.nonfinite`."""

@@ -85,5 +85,26 @@ class Kernels(Protocol):
         `previous` has the shape and dtype of `new`, is writeable and shares no memory with it.
         """
 
+    def statistics_table(
+        self, addresses: NDArray[np.int64], sizes: NDArray[np.int64], out: NDArray[np.float64]
+    ) -> None:
+        """`statistics` of many tensors in one call: their figures go to the rows of `out`, shape (tensors, >= 14).
+
+        Args:
+            addresses: Of each tensor's memory: contiguous float32, alive during the call. Wrong ones crash.
+            sizes: Elements of each tensor.
+            out: The figures, C-contiguous.
+        """
+
+    def update_table(
+        self,
+        new: NDArray[np.int64],
+        previous: NDArray[np.int64],
+        sizes: NDArray[np.int64],
+        out_weight: NDArray[np.float64],
+        out_update: NDArray[np.float64],
+    ) -> None:
+        """`update_statistics` of many pairs of tensors in one call, addressed as in `statistics_table`."""
+
     def nonfinite(self, x: NDArray[Any], dtype: str | None = None) -> int:
         """The number of NaN and infinite values in `x`: the cheapest look at a tensor."""

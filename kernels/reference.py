@@ -1,5 +1,6 @@
 """The kernels said slowly and plainly in numpy: they define the figures, and stand in when numba cannot be used."""
 
+import ctypes
 from typing import Any, Final
 
 import numpy as np
@@ -132,7 +133,32 @@ class ReferenceKernels:
         self.statistics(difference, out_update)
         previous[...] = new
 
+    def statistics_table(
+        self, addresses: NDArray[np.int64], sizes: NDArray[np.int64], out: NDArray[np.float64]
+    ) -> None:
+        """See `Kernels.statistics_table`."""
+        for i, (address, size) in enumerate(zip(addresses, sizes, strict=True)):
+            self.statistics(_memory(address, size), out[i])
+
+    def update_table(
+        self,
+        new: NDArray[np.int64],
+        previous: NDArray[np.int64],
+        sizes: NDArray[np.int64],
+        out_weight: NDArray[np.float64],
+        out_update: NDArray[np.float64],
+    ) -> None:
+        """See `Kernels.update_table`."""
+        for i, size in enumerate(sizes):
+            now, before = _memory(new[i], size), _memory(previous[i], size)
+            self.update_statistics(now, before, out_weight[i], out_update[i])
+
     def nonfinite(self, x: NDArray[Any], dtype: str | None = None) -> int:
         """See `Kernels.nonfinite`."""
         values = widen(x, check_dtype(x, dtype))
         return int(values.size - np.count_nonzero(np.isfinite(values)))
+
+
+def _memory(address: np.int64, size: np.int64) -> NDArray[np.float32]:
+    """The float32 array of `size` elements at an address."""
+    return np.ctypeslib.as_array((ctypes.c_float * int(size)).from_address(int(address)))

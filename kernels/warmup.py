@@ -83,7 +83,22 @@ def calls(kernels: Kernels) -> list[Callable[[], object]]:
             partial(kernels.unit_statistics, x, out, 0.0, 1.0, 1, zeros, saturated, meaning),
             partial(kernels.nonfinite, x, meaning),
         ]
-    return prepared
+    one, two = np.zeros(4, np.float32), np.zeros(4, np.float32)
+    addresses, others, sizes = (np.array([value]) for value in (one.ctypes.data, two.ctypes.data, one.size))
+    rows, more = np.empty((1, WIDTH)), np.empty((1, WIDTH))
+    keep = (one, two)  # alive as long as the calls
+    return [
+        *prepared[:6],
+        partial(_with, keep, kernels.statistics_table, addresses, sizes, rows),
+        partial(_with, keep, kernels.update_table, addresses, others, sizes, rows, more),
+        *prepared[6:],
+    ]
+
+
+def _with(keep: object, call: Callable[..., object], *args: object) -> object:
+    """Call while `keep` is alive."""
+    del keep
+    return call(*args)
 
 
 class _Process:

@@ -21,6 +21,12 @@ from hypocenter.probes.fx.tensors import describe, dtype_name, shape_of
 MAX_CONSTANTS = 256
 
 
+#: Kinds of node whose relevance (gradient times activation) is measured. It needs the activation until its gradient
+#: comes, and autograd frees the outputs of other kinds sooner: keeping all of them made steps of a ResNet 14 % slower.
+#: Nothing is lost for ReLU, whose relevance is that of the layer before it.
+RELEVANT = frozenset(("layer", "embedding", "recurrent", "attention", "matmul", "loss"))
+
+
 class Planned(Protocol):
     """A decision of the rewriter's plan."""
 
@@ -114,7 +120,9 @@ class GraphBuilder:
             if empty:  # an empty batch: the next one may have values
                 self._empty[value] = name
             if reason is None or empty:
-                probe = self._probe_of[value] = Probe(self._subject(value), op.low, op.high, axis)
+                probe = self._probe_of[value] = Probe(
+                    self._subject(value), op.low, op.high, axis, relevant=op.kind in RELEVANT
+                )
                 probes.append(probe)
             else:
                 probes.append(None)

@@ -8,6 +8,7 @@ import torch
 from numpy.typing import NDArray
 
 from hypocenter.kernels import Kernels
+from hypocenter.kernels.figures import STATISTICS
 from hypocenter.probes.fx import device
 from hypocenter.probes.fx.tensors import FLOATING, as_array, plain
 from hypocenter.probes.recorder import Recorder
@@ -15,11 +16,15 @@ from hypocenter.probes.schema import INDEX, Phase
 
 _UNITS, _DEAD, _SATURATED = INDEX["units"], INDEX["dead_units"], INDEX["saturated_units"]
 _RELEVANCE, _SPREAD = INDEX["relevance"], INDEX["spread"]
+_ZEROS, _LOW, _HIGH = INDEX["zeros"], INDEX["low"], INDEX["high"]
 _NAN, _POSINF, _NEGINF = INDEX["nan"], INDEX["posinf"], INDEX["neginf"]
 
 
-#: Values of an output that are read for its spread: some 20 microseconds.
-SPREAD_ELEMENTS = 16_384
+#: Elements from which on it pays to remember a gradient's figures.
+WORTH_KEEPING = 16_384
+
+#: Values of an output that are read for its spread: some 10 microseconds.
+SPREAD_ELEMENTS = 4096
 
 
 #: A value as a probe has seen it: its memory, not a copy. Its version tells whether it was changed since.
@@ -43,6 +48,7 @@ class Probe:
         zeros: Scratch: zeros per unit.
         saturated: Scratch: saturated values per unit.
         spread: It is an output of a model: measure how far its samples are apart.
+        relevant: Measure the relevance of the value too, which keeps its memory until its gradient is there.
     """
 
     subject: int
@@ -52,6 +58,7 @@ class Probe:
     zeros: NDArray[np.int64] | None = None
     saturated: NDArray[np.int64] | None = None
     spread: bool = False
+    relevant: bool = False
 
 
 def refusal(tensor: torch.Tensor) -> str | None:
@@ -79,6 +86,34 @@ def spread(output: torch.Tensor) -> float:
     return float((values.max(axis=0) - values.min(axis=0)).max())
 
 
+class Same:
+    """The gradient that was measured last. A sum hands one and the same tensor to all its terms: it is read once."""
+
+    __slots__ = ("_version", "figures", "tensor")
+
+    def __init__(self) -> None:
+        self.tensor: torch.Tensor | None = None  # kept, so that no other tensor can have its memory
+        self.figures: NDArray[np.float64] = np.zeros(len(STATISTICS))
+        self._version = 0
+
+    def keep(self, gradient: torch.Tensor, row: NDArray[np.float64]) -> None:
+        """Remember a gradient and its figures."""
+        self.tensor, self._version = gradient.detach(), gradient._version
+        self.figures[:] = row[: len(STATISTICS)]
+
+    def holds(self, gradient: torch.Tensor) -> bool:
+        """Whether the figures are those of `gradient` too: the same memory, seen in the same way, not changed since."""
+        last = self.tensor
+        return (
+            last is not None
+            and last.data_ptr() == gradient.data_ptr()
+            and last._version == self._version
+            and last.shape == gradient.shape
+            and last.stride() == gradient.stride()
+            and last.dtype == gradient.dtype
+        )
+
+
 class Meter:
     """Measures tensors into a recorder: on the CPU with the kernels, elsewhere where the tensor lives.
 
@@ -91,6 +126,7 @@ class Meter:
         self.pending = device.Pending()
         self.full = True
         self.fired = False
+        self._same = Same()
         self.step = 0
         self.call = 0
         self.training = False
@@ -147,9 +183,17 @@ class Meter:
         row = self.recorder.row(probe.subject, Phase.BACKWARD)
         if isinstance(activation, np.ndarray) and activation.dtype == g.dtype:
             self.kernels.gradient_statistics(g, activation, row, row[_RELEVANCE : _RELEVANCE + 2], dtype)
+        elif self._same.holds(gradient):
+            row[: len(STATISTICS)] = self._same.figures
         else:
             self.kernels.statistics(g, row, dtype=dtype)
+        if g.size >= WORTH_KEEPING:
+            self._same.keep(gradient, row)
         self._judge(row)
+
+    def backward_ends(self) -> None:
+        """Let go of the last gradient."""
+        self._same.tensor = None
 
     def flush(self) -> None:
         """Fetch what is still on devices; called at the end of each step."""
@@ -162,6 +206,11 @@ class Meter:
                 row[:] = vector.numpy()
                 self._judge(row)
             self.recorder.begin(self.step, self.call, self.training)
+
+    def judge(self, rows: NDArray[np.float64]) -> None:
+        """Note whether any of several rows holds a value that is not finite."""
+        if rows[:, _NAN : _NEGINF + 1].any():
+            self.fired = True
 
     def _judge(self, row: NDArray[np.float64]) -> None:
         if row[_NAN] or row[_POSINF] or row[_NEGINF]:
@@ -180,7 +229,9 @@ class Meter:
         if units and x.size:
             each = x.size // units
             row[_DEAD] = np.count_nonzero(zeros == each)
-            row[_SATURATED] = np.count_nonzero(saturated == each)
+            # Of a ReLU the zeros are the saturated values, so that one count serves.
+            alike = row[_ZEROS] == row[_LOW] + row[_HIGH]
+            row[_SATURATED] = row[_DEAD] if alike else np.count_nonzero(saturated == each)
 
     def _on_device(self, tensor: torch.Tensor, probe: Probe, phase: int) -> None:
         vector = device.statistics(tensor, probe.low, probe.high)

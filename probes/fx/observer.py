@@ -280,7 +280,7 @@ class Observer:
                 continue
             seen = meter.value(tensor, probe, Phase.FORWARD)
             if self.training.watching_gradients and has_graph(tensor):
-                kept = None if stack.frugal() else seen
+                kept = seen if probe.relevant and not stack.frugal() else None
                 tensor.register_hook(  # type: ignore[no-untyped-call]  # torch annotates its arguments only
                     partial(self._gradient, probe, kept, tensor._version, meter.step)
                 )

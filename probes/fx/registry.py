@@ -3,10 +3,8 @@
 import weakref
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
 
 import torch
-from numpy.typing import NDArray
 from torch import nn
 from torch.nn.parameter import UninitializedBuffer, UninitializedParameter
 
@@ -53,7 +51,6 @@ class Parameter:
     tensor: weakref.ref[torch.Tensor]
     probe: Probe
     previous: torch.Tensor | None = None  # values before the next update
-    arrays: tuple[int, NDArray[Any], NDArray[Any]] | None = None  # address, memory and previous memory
     version: int = NEVER  # of the tensor when it was last read; TOUCHED after a write that leaves it as it was
     moving: bool = False  # backward gave it a gradient, and no update was looked for since
 

@@ -13,10 +13,12 @@ import numpy as np
 import torch
 from torch import nn
 
-from hypocenter.ir.frames import call_sites, with_snippet
+from hypocenter.ir.frames import call_sites
+from hypocenter.ir.site import Site
 from hypocenter.probes.fx import device
+from hypocenter.probes.fx.loop import length, loop_site
 from hypocenter.probes.fx.optimizers import KnownOptimizer, Optimizers
-from hypocenter.probes.fx.registry import Root, is_lazy
+from hypocenter.probes.fx.registry import Parameter, Root, is_lazy
 from hypocenter.probes.fx.stack import Resumed, Suspended
 from hypocenter.probes.fx.tensors import FLOATING, plain, scalar, tensors_in
 from hypocenter.probes.fx.weights import Weights
@@ -50,13 +52,14 @@ class Training:
         self._step_over = self._backward_seen = False
         self._fired_at: int | None = None
         self._in_step: Suspended | None = None
+        self._stepping: list[tuple[Parameter, torch.Tensor]] = []  # by the optimizer
         self._within_closure = False
         self._losses: set[str] = set()
         self._scaled: dict[int, Any] = {}
         self._stale = 0
         self._wasted = False  # gradients were reset before any step had used them
         self._in_eval = False  # the program trains its model in evaluation mode
-        self._backward_site: dict[str, Any] | None = None
+        self._backward_site: Site | None = None
         self._loaders: dict[int, int] = {}
         self._told = 0.0
 
@@ -130,8 +133,7 @@ class Training:
             self._in_eval |= not self.counters["training_forwards"]
             self.meter.begin(self.step, max(self._call, 0), True, self.meter.full)
         call, user = call_sites(frame)
-        site = user or call
-        self._backward_site = None if site is None else with_snippet(site.with_role("loop")).to_dict()
+        self._backward_site = user or call
         for tensor in list(tensors_in(roots))[:1]:
             self._loss(tensor)
         for known in self.optimizers.known:
@@ -147,7 +149,7 @@ class Training:
         if value not in self._losses:
             self._losses.add(value)
             facts = self.observer.graph.describe(value)
-            self.recorder.event("loss", value=value, **facts, backward_site=self._backward_site)
+            self.recorder.event("loss", value=value, **facts, backward_site=loop_site(self._backward_site))
         subject = self.recorder.subject(value)
         if self.meter.on_host(loss):
             self.recorder.scalar(subject, Phase.LOSS, scalar(loss))
@@ -157,6 +159,7 @@ class Training:
 
     def after_backward(self) -> None:
         """Backward has ended; without an optimizer the gradients are read now."""
+        self.meter.backward_ends()
         if self.observer.active and self._without_optimizer():
             for known, tensor in self.observer.registry.parameters():
                 self.weights.read_gradient(known, tensor)
@@ -187,9 +190,10 @@ class Training:
         if known.carried:
             self._stale_gradients(optimizer)
         self._within_closure = closure
-        for parameter, tensor in self.optimizers.parameters(known, self.observer.registry, self.observer.growth):
-            if not closure:
-                self.weights.read_gradient(parameter, tensor)
+        self._stepping = self.optimizers.parameters(known, self.observer.registry, self.observer.growth)
+        if not closure:
+            self.weights.read_gradients(self._stepping)
+        for parameter, tensor in self._stepping:
             if self.meter.full and (closure or tensor.grad is not None):
                 self.weights.remember(parameter, tensor)
 
@@ -219,11 +223,10 @@ class Training:
             if i not in known.rates:
                 known.rates[i] = self.recorder.subject(f"optimizer{known.number}.group{i}")
             self.recorder.scalar(known.rates[i], Phase.RATE, float(group.get("lr", np.nan)))
-        for parameter, tensor in self.optimizers.parameters(known, self.observer.registry, self.observer.growth):
-            if self._within_closure:
-                self.weights.read_gradient(parameter, tensor)
-            if tensor.grad is not None:
-                self.weights.read_update(parameter, tensor, self.step, self._call)
+        if self._within_closure:
+            self.weights.read_gradients(self._stepping)
+        self.weights.read_updates(self._stepping, self.step, self._call)
+        self._stepping = []
         self.meter.flush()
         self._check_point()
 
@@ -231,7 +234,9 @@ class Training:
         self._stale += 1
         if self._stale & (self._stale - 1) == 0:  # at 1, 2, 4, 8, …
             count = sum(len(group["params"]) for group in optimizer.param_groups)
-            self.recorder.event("stale_gradient", count=self._stale, parameters=count, site=self._backward_site)
+            self.recorder.event(
+                "stale_gradient", count=self._stale, parameters=count, site=loop_site(self._backward_site)
+            )
 
     # -- training without an optimizer -------------------------------------------------------------------------
 
@@ -258,7 +263,7 @@ class Training:
     def epoch_began(self, loader: Any) -> None:
         """A data loader starts from its beginning."""
         number = self._loaders.setdefault(id(loader), len(self._loaders))
-        self.recorder.event("epoch", loader=number, batches=_length(loader), training=bool(torch.is_grad_enabled()))
+        self.recorder.event("epoch", loader=number, batches=length(loader), training=bool(torch.is_grad_enabled()))
 
     def loss_scaled(self, loss: Any, scaled: Any) -> None:
         """A GradScaler multiplied the loss."""
@@ -290,10 +295,3 @@ class Training:
     def _tell_counters(self) -> None:
         self._told = time.monotonic()
         self.recorder.event("counters", **self.counters)
-
-
-def _length(loader: Any) -> int | None:
-    try:
-        return len(loader)
-    except TypeError:  # an iterable dataset has no length
-        return None

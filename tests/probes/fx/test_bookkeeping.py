@@ -71,6 +71,9 @@ def test_rows_equal_what_the_program_has(facts_of):
             assert_row(facts.rows(Phase.FORWARD, str(i), step=number), value)
             back = facts.rows(Phase.BACKWARD, str(i), step=number)
             assert_row(back, value.grad)
+            if not isinstance(model[i], nn.Linear):  # relevance is that of layers
+                assert np.isnan(back["relevance"][0])
+                continue
             product = (value.grad * value).detach().double()
             np.testing.assert_allclose(back["relevance"][0], product.sum().item(), rtol=1e-5, atol=1e-8)
             np.testing.assert_allclose(back["abs_relevance"][0], product.abs().sum().item(), rtol=1e-5)
@@ -432,8 +435,35 @@ def test_shared_data_between_forward_and_a_change_in_place_has_no_relevance(fact
     out.sum().backward()
     facts = facts_of(model)
     assert np.isnan(facts.rows(Phase.BACKWARD, "fc")["relevance"][0])
-    relevance = facts.rows(Phase.BACKWARD, "relu")["relevance"][0]
-    assert relevance == pytest.approx(out.sum().item(), rel=1e-6)
+
+
+def test_relevance_of_a_layer_whose_output_stays_as_it_was(facts_of):
+    model = session.instrument(nn.Sequential(nn.Linear(4, 4)))
+    out = model(torch.randn(3, 4))
+    out.sum().backward()
+    relevance = facts_of(model).rows(Phase.BACKWARD, "0")["relevance"][0]
+    assert relevance == pytest.approx(out.sum().item(), rel=1e-5)
+
+
+def test_one_gradient_for_all_terms_of_a_sum_is_recorded_for_each(facts_of):
+    class Sum(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.one, self.two, self.three = nn.Tanh(), nn.Sigmoid(), nn.Tanh()
+
+        def forward(self, x):
+            return (self.one(x) + self.two(x)) * 2 + self.three(x)
+
+    torch.manual_seed(0)
+    x = torch.randn(64, 512, requires_grad=True)  # large enough to be remembered
+    weight = torch.randn(64, 512)
+    model = session.instrument(Sum())
+    (model(x) * weight).sum().backward()
+    facts = facts_of(model)
+    for name, factor in (("one", 2.0), ("two", 2.0), ("add", 2.0), ("mul", 1.0), ("three", 1.0)):
+        row = facts.rows(Phase.BACKWARD, name)
+        np.testing.assert_allclose(row["sum"][0], factor * weight.double().sum().item(), rtol=1e-4)
+        np.testing.assert_allclose(row["absmax"][0], factor * weight.abs().max().item(), rtol=1e-6)
 
 
 class Autoencoder(nn.Module):
