@@ -7,6 +7,7 @@ from hypocenter.ir.site import Site
 
 
 def length(loader: Any) -> int | None:
+    """Batches of a data loader; None when it does not know."""
     try:
         return len(loader)
     except TypeError:  # an iterable dataset has no length
