@@ -67,6 +67,7 @@ def finding(
     confidence: float,
     evidence: dict[str, Any],
     severity: Severity | None = None,
+    related: tuple[Site, ...] = (),
 ) -> Finding:
     """A finding at an origin; its severity is that of the harm."""
     node = origin.node
@@ -84,6 +85,7 @@ def finding(
         fix,
         None if node is None else node.op_type,
         origin.step,
+        related,
     )
 
 

@@ -27,6 +27,7 @@ EventKind = Literal[
     "loss",  # value, node, op, site, backward_site
     "epoch",  # epoch
     "stale_gradient",  # count, parameters, site
+    "nonfinite_data",  # op, site, nonfinite, count, shape: finite numbers became bad while data was prepared
     "grad_scaler",
     "scaler_skip",  # the scaler found infinities and left out the optimizer's step
     "counters",  # forwards, training_forwards, backwards, optimizer_steps, zero_grads, scaler_skips

@@ -22,8 +22,9 @@ class NonFiniteInput(NonFiniteRule):
     One NaN in one sample makes the loss of its batch NaN, and the next update destroys the weights.
 
     ## Known problems
-    NaN that the model removes (nan_to_num, a mask) does no harm and is not reported. The line is the one that reads the
-    tensor, unless the program says where the data was made.
+    NaN that the model removes (nan_to_num, a mask) does no harm and is not reported. The line is the one where a
+    PyTorch operation made the bad values of finite data; where that was not seen (data prepared with numpy, or by a
+    data loader), the one that hands the tensor to the model.
 
     ## Example
     A table with bad values, read by pandas and passed on as it is. Better: fill them in (`df.fillna(df.mean())`),
@@ -51,6 +52,9 @@ class NonFiniteInput(NonFiniteRule):
         bad, total = (0, 0) if series is None else (int(np.count_nonzero(series.nonfinite)), len(series))
         role = "target" if name in facts.targets or stats.kind == "target" else "input"
         event = facts.data.get(name, {})
+        handed = Site.from_dict(event["site"]) if event.get("site") else place(origin.node)
+        made = next((one for one in facts.events("nonfinite_data") if one.get("site")), None)
+        by = "" if made is None else f"; {made['op']!r} made them while the data was prepared"
         yield finding(
             self,
             origin,
@@ -58,12 +62,19 @@ class NonFiniteInput(NonFiniteRule):
             fault="data",
             message=(
                 f"the {role} {name!r} has {stats.what} values at step {origin.step} ({bad} of {total} batches have "
-                f"some); so {origin.harm.text}."
+                f"some){by}; so {origin.harm.text}."
             ),
-            site=Site.from_dict(event["site"]) if event.get("site") else place(origin.node),
+            site=handed if made is None else Site.from_dict(made["site"]),
+            related=() if made is None or handed is None else (handed,),
             fix=Fix(
                 f"Remove or fill in the bad values of the {role}s before training, and assert torch.isfinite once."
             ),
             confidence=0.95,
-            evidence={"tensor": stats.to_dict(), "bad_batches": bad, "batches": total, "role": role},
+            evidence={
+                "tensor": stats.to_dict(),
+                "bad_batches": bad,
+                "batches": total,
+                "role": role,
+                "made_by": made and made["op"],
+            },
         )

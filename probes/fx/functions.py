@@ -13,7 +13,7 @@ _SILENT = frozenset(
         "requires_grad_", "retain_grad", "share_memory_", "pin_memory", "rename_", "register_hook", "backward",
         "__deepcopy__", "__reduce_ex__", "__format__", "__repr__", "set_", "as_subclass", "zeros_like", "ones_like",
         "empty_like", "full_like", "rand_like", "randn_like", "new_zeros", "new_ones", "new_empty", "new_full",
-        "new_tensor", "tensor", "is_nonzero", "_set_grad_enabled",
+        "new_tensor", "is_nonzero", "_set_grad_enabled",
     )
 )  # fmt: skip
 

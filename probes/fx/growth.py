@@ -11,6 +11,7 @@ from torch import nn
 from hypocenter.ir.frames import call_sites, with_snippet
 from hypocenter.ir.layer import Shape
 from hypocenter.probes.fx.calls import Call, Graph, Node
+from hypocenter.probes.fx.data import DataWatch
 from hypocenter.probes.fx.flow import Flow
 from hypocenter.probes.fx.functions import configuration, constants, in_place
 from hypocenter.probes.fx.meter import Meter, Probe
@@ -50,6 +51,7 @@ class Growth:
         self._flow = flow
         self._described: dict[str, int] = {}
         self._strays = 0
+        self._data = DataWatch(meter.recorder, meter.kernels)
         self._loose: dict[str, Root] = {}  # what parts of models returned to the user's own code
         self._writes = Writes()
         self._shapes: dict[str, Shape | None] = {}
@@ -141,6 +143,8 @@ class Growth:
         if self._sets_parameter(name, inputs, names, outputs, caller):
             return None
         if not outputs or not (self.strays_alone or any(names)):
+            if scope is None:
+                self._data.look(name, inputs, outputs, caller)
             return None
         learning = torch.is_grad_enabled() and any(out.requires_grad for out in outputs)
         for i, tensor in enumerate(inputs):  # a program may have parameters of its own, outside of any module

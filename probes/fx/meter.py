@@ -83,7 +83,8 @@ def spread(output: torch.Tensor) -> float:
         return 0.0
     # numpy, and not torch: a reduction this small is not worth waking torch's threads.
     values = (flat.float() if flat.dtype in (torch.float16, torch.bfloat16) else flat.resolve_neg()).numpy()
-    return float((values.max(axis=0) - values.min(axis=0)).max())
+    with np.errstate(over="ignore", invalid="ignore"):  # of infinities, or too far apart for the type
+        return float((values.max(axis=0) - values.min(axis=0)).max())
 
 
 class Same:
