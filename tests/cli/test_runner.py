@@ -228,12 +228,18 @@ def test_torch_save_and_data_loader_workers(both):
     assert told[0] == "completed"
 
 
+def interruptible():
+    """A shell ignores Ctrl-C for what it runs in the background, and children inherit that."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def watched_process(tmp_path, text):
     (tmp_path / "train.py").write_text(textwrap.dedent(text))
     environment = {**os.environ, "TOLD": str(tmp_path / "told.json")}
     process = subprocess.Popen(
         [sys.executable, "-c", DRIVER, "0", "train.py"],
         cwd=tmp_path, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        preexec_fn=interruptible,
     )  # fmt: skip
     assert process.stdout.readline() == "ready\n"
     return process

@@ -50,6 +50,20 @@ def expectations(file: Path) -> dict[str, Expected]:
     return found
 
 
+class _OwnModules:
+    """`sys` as a program that consists of the sample alone sees it: without the test modules of this process."""
+
+    @property
+    def modules(self) -> dict[str, ModuleType]:
+        files = {name: Path(getattr(module, "__file__", None) or "").name for name, module in list(sys.modules.items())}
+        return {name: sys.modules[name] for name, file in files.items() if not file.startswith(("test_", "conftest"))}
+
+
+@pytest.fixture(autouse=True)
+def program_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hypocenter.lower.files.sys", _OwnModules())
+
+
 _serial = itertools.count()
 
 
