@@ -239,7 +239,7 @@ def watched_process(tmp_path, text):
     process = subprocess.Popen(
         [sys.executable, "-c", DRIVER, "0", "train.py"],
         cwd=tmp_path, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        preexec_fn=interruptible,
+        preexec_fn=interruptible,  # noqa: PLW1509  # the test process has no other threads that matter here
     )  # fmt: skip
     assert process.stdout.readline() == "ready\n"
     return process
