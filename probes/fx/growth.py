@@ -142,16 +142,15 @@ class Growth:
         names = [self._flow.name(tensor) for tensor in inputs]
         if self._sets_parameter(name, inputs, names, outputs, caller):
             return None
-        if not outputs or not (self.strays_alone or any(names)):
-            if scope is None:
-                self._data.look(name, inputs, outputs, caller)
-            return None
         learning = torch.is_grad_enabled() and any(out.requires_grad for out in outputs)
+        own = learning and (self.strays_alone or any(names))
         for i, tensor in enumerate(inputs):  # a program may have parameters of its own, outside of any module
-            if names[i] is None and learning and is_variable(tensor):
+            if names[i] is None and own and is_variable(tensor):
                 known = self.parameter(tensor)
                 names[i] = self._stray_parameter(tensor) if known is None else known.name
-        if not any(names):
+        if not outputs or not any(names):
+            if scope is None:
+                self._data.look(name, inputs, outputs, caller)
             return None
         if any(out is tensor for out in outputs for tensor in inputs) and not in_place(name, kwargs):
             return None
