@@ -3,7 +3,7 @@
 import traceback
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 from hypocenter.diagnose.facts import Facts
 from hypocenter.diagnose.finding import Finding, Fix
@@ -14,6 +14,9 @@ from hypocenter.diagnose.run import Run
 from hypocenter.errors import BadInputError
 
 Verdict = Literal["healthy", "suspect", "faulty", "undecided"]
+
+#: How the program ends that needs PyTorch where there is none.
+_NO_TORCH: Final = "ModuleNotFoundError: No module named 'torch'"
 
 
 @dataclass(frozen=True)
@@ -104,7 +107,19 @@ def _verdict(findings: Sequence[Finding], facts: Facts) -> tuple[Verdict, str | 
     if "warning" in severities:
         return "suspect", None
     if not facts.recorded:
-        return "undecided", "Nothing was recorded: no model was called."
+        return "undecided", f"Nothing was recorded: {_nothing(facts)}."
+    if not facts.run.ir.nodes:
+        return "undecided", "The graph of the model is missing: its layers cannot be judged."
     if not facts.trained:
         return "undecided", "The model was called but never trained; nothing wrong was seen in its forward passes."
     return "healthy", None
+
+
+def _nothing(facts: Facts) -> str:
+    """Why there is nothing to judge."""
+    if facts.event("end").get("exception") == _NO_TORCH:
+        return "PyTorch is not installed for this Python; pip install 'hypocenter[torch]'"
+    program = facts.event("program")
+    if program and not program.get("frameworks"):
+        return "the program did not import PyTorch"
+    return "no model was called"

@@ -6,7 +6,8 @@ from typing import Any, Self
 
 from hypocenter.errors import BadRunError
 from hypocenter.ir.graph import IR
-from hypocenter.probes.events import load_events
+from hypocenter.probes.events import last_of_kind, load_events
+from hypocenter.probes.folders import EVENTS, segments
 from hypocenter.probes.recorder import Recorder
 from hypocenter.probes.trace import Trace
 from hypocenter.rewrite.strip import strip
@@ -47,6 +48,10 @@ class Run:
         graph = path / GRAPH_FILE
         if not graph.exists() and not events:
             raise BadRunError(f"{str(folder)!r} holds no recorded run (no {GRAPH_FILE}, no events).", slug="empty-run")
+        if not events:
+            raise BadRunError(f"{str(folder)!r} cannot be judged: its {EVENTS} is gone or empty.", slug="no-events")
+        if not segments(path) and _forwards(events):
+            raise BadRunError(f"{str(folder)!r} cannot be judged: nothing of its trace is there.", slug="no-trace")
         ir = strip(IR.load(graph)) if graph.exists() else IR()
         return cls(ir, Trace.load(path), events, path)
 
@@ -54,3 +59,9 @@ class Run:
     def from_recorder(cls, ir: IR, recorder: Recorder) -> Self:
         """The run so far of a recorder that is still recording or was closed."""
         return cls(ir, recorder.trace(), recorder.events(), recorder.folder)
+
+
+def _forwards(events: list[dict[str, Any]]) -> int:
+    """How many forward passes were counted."""
+    counters = last_of_kind(events, "counters")
+    return 0 if counters is None else int(counters.get("forwards", 0))

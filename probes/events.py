@@ -95,8 +95,9 @@ def append(folder: Path, lines: Iterable[str]) -> None:
         OSError: The file system refused.
     """
     path = folder / EVENTS
-    # One write at the end of the file, so that the processes of a distributed run can share it.
-    data = "".join(line + "\n" for line in lines).encode()
+    # One write at the end of the file, so that the processes of a distributed run can share it. Names that the locale
+    # could not decode hold lone surrogates, for which UTF-8 has nothing; their backslash escapes are valid JSON.
+    data = "".join(line + "\n" for line in lines).encode("utf-8", "backslashreplace")
     with path.open("ab") as file:
         before = file.tell()
         try:

@@ -71,7 +71,7 @@ def new_run_folder(base: Path | str = ".hypocenter") -> Path:
         pointer.write_text(folder.name + "\n", encoding="utf-8")
         pointer.replace(base / _LATEST)
     except OSError as error:
-        message = f"Cannot make a run folder in {str(base)!r}: {reason(error)}. Choose another folder."
+        message = f"Cannot make a run folder in {str(base)!r}: {reason(error)}. Start in another folder."
         raise StorageError(message, slug="run-folder-not-writable") from error
     return folder
 

@@ -22,7 +22,12 @@ def report_of_check(run: Run) -> Report:
 
 
 def report_of(
-    run: Run, *, select: Sequence[str] = (), ignore: Sequence[str] = (), budget: float | None = None
+    run: Run,
+    *,
+    select: Sequence[str] = (),
+    ignore: Sequence[str] = (),
+    budget: float | None = None,
+    running: bool = False,
 ) -> Report:
     """Diagnose a run, whole or torn, and say what it was.
 
@@ -31,15 +36,15 @@ def report_of(
         select: Codes, or beginnings of codes, of the rules to apply; empty means all.
         ignore: Codes, or beginnings of codes, of the rules to leave out.
         budget: Probe time that the user accepts, in percent of the rest.
+        running: The run goes on: the report is about the steps so far, which are complete.
 
     Raises:
         BadInputError: `select` or `ignore` names no rule.
     """
     program = last_of_kind(run.events, "program") or {}
     end = last_of_kind(run.events, "end")
-    ended: Ended = (
-        end["ended"] if end is not None else "stopped"
-    )  # no word of its end: it was killed, or is still running
+    unsaid: Ended = "completed" if running else "stopped"  # no word of its end: it goes on, or was killed
+    ended: Ended = unsaid if end is None else end["ended"]
     steps = _steps(run, end)
     return Report.from_diagnosis(
         diagnose(run, select or None, ignore or None),
@@ -52,7 +57,7 @@ def report_of(
         ),
         _coverage(last_of_kind(run.events, "coverage")),
         None if end is None else Overhead(end.get("probe_seconds", 0.0), end.get("wall_seconds", 0.0), budget),
-        None if run.folder is None else str(run.folder),
+        None if run.folder is None or not run.folder.is_dir() else str(run.folder),
     )
 
 

@@ -2,11 +2,13 @@
 
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib import import_module
+from pathlib import Path
 from typing import Final, Protocol, Self, TextIO
 
-from hypocenter.errors import BadInputError
+from hypocenter.errors import BadInputError, StorageError
 from hypocenter.report.model import Report
 
 #: Width where there is no terminal to ask, and the widest that prose is set.
@@ -34,7 +36,7 @@ class Surface:
     @classmethod
     def of(cls, stream: TextIO, *, quiet: bool = False) -> Self:
         """The surface that a stream is: colour only on a terminal, and never with `NO_COLOR` or `TERM=dumb`."""
-        terminal = stream.isatty()
+        terminal = not _closed(stream) and stream.isatty()
         color = terminal and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
         return cls(_width(stream, terminal), terminal, color, _encodes(stream, "─│·"), quiet)
 
@@ -76,10 +78,44 @@ def to_text(report: Report) -> str:
 
 
 def write(text: str, stream: TextIO) -> None:
-    """Write what the stream's encoding can hold, and backslash escapes for the rest."""
+    """Write what the stream's encoding can hold, and backslash escapes for the rest.
+
+    Raises:
+        BrokenPipeError: The reader left.
+        StorageError: The stream is closed, or what is behind it takes no more.
+    """
+    if _closed(stream):
+        raise StorageError("the report cannot be shown: the output is closed", slug="output-stream")
     encoding = getattr(stream, "encoding", None) or "utf-8"
-    stream.write(text.encode(encoding, "backslashreplace").decode(encoding))
-    stream.flush()
+    try:
+        stream.write(text.encode(encoding, "backslashreplace").decode(encoding))
+        stream.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise StorageError(f"the report cannot be shown: {error.strerror}", slug="output-stream") from error
+
+
+def save(text: str, path: Path) -> None:
+    """Write a file; a new one that could only be written in part is removed.
+
+    Raises:
+        StorageError: The file system refused.
+    """
+    existed = path.exists()
+    try:
+        path.write_text(text, encoding="utf-8", errors="backslashreplace")
+    except OSError as error:
+        if not existed:
+            with suppress(OSError):  # gone with its folder
+                path.unlink(missing_ok=True)
+        message = f"the report cannot be written to {str(path)!r}: {error.strerror}"
+        raise StorageError(message, slug="output-file") from error
+
+
+def _closed(stream: TextIO | None) -> bool:
+    """Closed by the program, or, None, by whoever started the process."""
+    return stream is None or getattr(stream, "closed", False)
 
 
 def _width(stream: TextIO, terminal: bool) -> int:

@@ -76,8 +76,10 @@ def _location(site: Site) -> dict[str, Any]:
 
 
 def _uri(file: str) -> str:
-    shown = shown_path(file)
-    return Path(shown).as_uri() if Path(shown).is_absolute() else quote(shown)
+    """The path as a URI; names that the locale could not decode as the bytes that they are, which `as_uri` may not."""
+    shown = Path(shown_path(file))
+    quoted = quote(shown.as_posix(), safe="/:" if shown.drive else "/", errors="surrogateescape")
+    return f"file://{'/' if shown.drive else ''}{quoted}" if shown.is_absolute() else quoted
 
 
 def _fixes(text: str, edit: Edit) -> list[dict[str, Any]]:

@@ -3,6 +3,7 @@
 import io
 import textwrap
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Final
 
 from rich.cells import cell_len
@@ -104,12 +105,31 @@ class Page:
             return
         lines = frame(finding.location)
         gutter = max((len(str(line.number)) for line in lines), default=1)
+        if self.surface.terminal:
+            lines = self.scrolled(lines, self.surface.width - gutter - len(f"{_INDENT} {self.bar} "))
         yield Text.assemble((f"{_INDENT}{'':{gutter}}--> ", _DIM), words.place(finding.location))
         spans = [line for line in lines if line.span is not None]
         for line in lines:
             yield self.code(line, gutter, style)
             if line.span is not None:
                 yield self.underline(line, gutter, style, words.label(finding) if line is spans[-1] else "")
+
+    def scrolled(self, lines: list[Line], room: int) -> list[Line]:
+        """The lines without so much of their beginnings that `room` columns hold the spans, or else their starts."""
+        spans = [line.span for line in lines if line.span is not None]
+        first = min((start for start, _ in spans), default=0)
+        left = min(first - 1, max((end for _, end in spans), default=0) - room + 1)
+        if left < 2:  # nothing is won: the mark that something is left out takes a column too
+            return lines
+        mark = "…" if self.surface.unicode else "<"
+        return [
+            replace(
+                line,
+                text=f"{mark}{line.text[left:]}" if line.text else "",
+                span=line.span and (line.span[0] - left + 1, line.span[1] - left + 1),
+            )
+            for line in lines
+        ]
 
     def code(self, line: Line, gutter: int, style: str) -> Text:
         """Line number and code; a marked line whose columns are not known gets a `>`."""

@@ -1,11 +1,16 @@
 """The Python face: instrument, diagnose, strip, check and lower, on real models."""
 
+import shutil
+from pathlib import Path
+
 import pytest
 import torch
 from torch import nn
 
 import hypocenter
 from hypocenter.errors import BadInputError
+from hypocenter.report.assembly import report_of
+from hypocenter.watch import Watch
 
 
 def network() -> nn.Sequential:
@@ -71,3 +76,25 @@ def test_the_graph_of_a_model_names_its_lines() -> None:
     assert first.definition.file == __file__
     assert "nn.Linear(4, 8)" in (first.definition.snippet or "")
     graph.verify()
+
+
+def test_a_model_that_is_still_watched_has_not_stopped_early() -> None:
+    model = hypocenter.instrument(network())
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    for _ in range(3):
+        optimizer.zero_grad()
+        model(torch.ones(5, 4)).mean().backward()
+        optimizer.step()
+    report = hypocenter.diagnose(model, ignore="HC4")
+    assert (report.program.ended, report.program.steps) == ("completed", 3)
+    hypocenter.strip(model)
+
+
+def test_the_program_is_known_although_its_run_folder_was_removed(tmp_path: Path) -> None:
+    watch = Watch("train.py", [], tmp_path / "run", 1)
+    shutil.rmtree(tmp_path / "run")
+    watch.recorder.flush()
+    watch.end("completed", None)
+    report = report_of(watch.run())
+    assert report.program.path == "train.py"
+    assert report.run is None

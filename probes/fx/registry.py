@@ -11,6 +11,7 @@ from torch.nn.parameter import UninitializedBuffer, UninitializedParameter
 from hypocenter.ir.frames import is_library
 from hypocenter.probes.fx.calls import Node
 from hypocenter.probes.fx.meter import Probe
+from hypocenter.probes.fx.tensors import FLOATING
 
 #: More models than this in one process are not observed: a search over 1,000 models would be one graph of all.
 MAX_ROOTS = 32
@@ -60,7 +61,8 @@ class Registry:
 
     def __init__(self) -> None:
         self.roots: list[Root] = []
-        self.refused = 0
+        self.refused = 0  # models beyond MAX_ROOTS
+        self._refused: dict[int, weakref.ref[nn.Module]] = {}
         self.elsewhere = False  # modules were called in a thread that is not watched
         self._modules: dict[int, Known] = {}
         self._parameters: dict[int, Parameter] = {}
@@ -78,6 +80,10 @@ class Registry:
         """What is known of a parameter."""
         known = self._parameters.get(id(tensor))
         return known if known is not None and known.tensor() is tensor else None
+
+    def measured(self, tensor: torch.Tensor) -> Parameter | None:
+        """What is known of a parameter, unless it has no figures because it is complex."""
+        return self.parameter(tensor) if tensor.dtype in FLOATING else None
 
     def parameters(self) -> Iterator[tuple[Parameter, torch.Tensor]]:
         """All known parameters that are still alive."""
@@ -98,7 +104,10 @@ class Registry:
     def add_root(self, module: nn.Module, name: str) -> Root | None:
         """Learn a model with all its modules; None when there are too many models already."""
         if len(self.roots) >= MAX_ROOTS:
-            self.refused += 1
+            known = self._refused.get(id(module))
+            if known is None or known() is not module:
+                self._refused[id(module)] = weakref.ref(module)
+                self.refused += 1
             return None
         code = getattr(type(module).forward, "__code__", None)
         names = tuple(code.co_varnames[1 : code.co_argcount]) if code is not None else ()

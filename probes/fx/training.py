@@ -112,12 +112,12 @@ class Training:
             **{"class": type(module).__name__},
             parameters=sum(p.numel() for _, p in parameters if not is_lazy(p)),
             trainable=sum(p.numel() for _, p in trainable if not is_lazy(p)),
-            trainable_names=[known.name for _, p in trainable if (known := self.observer.registry.parameter(p))],
+            trainable_names=[known.name for _, p in trainable if (known := self.observer.registry.measured(p))],
         )
         self.meter.begin(self.step, max(self._call, 0), True, True)
         for _, parameter in parameters:
-            known = self.observer.registry.parameter(parameter)
-            if known is not None and parameter.dtype in FLOATING and plain(parameter):
+            known = self.observer.registry.measured(parameter)
+            if known is not None and plain(parameter):
                 self.meter.value(parameter, known.probe, Phase.WEIGHT)
                 known.version = parameter._version
 

@@ -8,8 +8,9 @@ import dataclasses
 import os
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TextIO, TypeVar
 
 import click
 
@@ -40,14 +41,27 @@ def main(argv: Sequence[str] | None = None) -> int:
         sentence = " ".join(error.format_message().split()) + _help_hint(error)
     except HypocenterError as error:
         sentence = str(error)
+        if error.slug == "output-stream":
+            _give_up_stdout()
     except BrokenPipeError:  # the reader of our output left, as `head` does
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _give_up_stdout()
         return 2
     except (KeyboardInterrupt, click.Abort):
-        stderr.write("hypocenter: interrupted\n")
+        _tell(stderr, "interrupted")
         return _INTERRUPTED
-    stderr.write(f"hypocenter: {sentence}\n")
+    _tell(stderr, sentence)
     return 2
+
+
+def _give_up_stdout() -> None:
+    """Let the interpreter, which flushes stdout when it ends, find a place that takes what is still to be written."""
+    if sys.stdout is not None and not sys.stdout.closed:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _tell(stderr: TextIO | None, sentence: str) -> None:
+    with suppress(AttributeError, OSError, ValueError):  # no stderr, full or closed: there is nobody to tell
+        stderr.write(f"hypocenter: {sentence}\n")  # type: ignore[union-attr]  # None is suppressed with the others
 
 
 def _help_hint(error: click.ClickException) -> str:

@@ -58,8 +58,10 @@ def _cache(folder: Path) -> str:
 
 def _run_folder() -> str:
     folder = Path.cwd() / ".hypocenter"
+    if folder.exists() and not folder.is_dir():
+        return f"{folder} is a file, in the place where runs are recorded: remove it"
     try:
         with tempfile.TemporaryFile(dir=folder if folder.is_dir() else folder.parent):
             return f"{folder} can be written"
     except OSError as error:
-        return f"{folder} cannot be written: {error.strerror}; runs will be kept in memory"
+        return f"{folder} cannot be written: {error.strerror}; start `hypocenter run` in another folder"

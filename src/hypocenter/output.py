@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Self, TextIO
 
 from hypocenter.config import Options
-from hypocenter.errors import BadInputError, StorageError
+from hypocenter.errors import BadInputError
 from hypocenter.report.baseline import load_baseline
 from hypocenter.report.model import Key, Report
-from hypocenter.report.renderers import Surface, renderer, write
+from hypocenter.report.renderers import Surface, renderer, save, write
 from hypocenter.runner import Outcome
 
 
@@ -54,14 +54,14 @@ class Output:
         """Show and save the report without what the baseline knows, and return it so.
 
         Raises:
-            StorageError: The file cannot be written after all.
+            StorageError: The file or the stream cannot be written after all.
         """
         shown = report.without(self.known) if self.known else report
         surface = Surface.of(stream, quiet=self.options.quiet)
+        if self.to_file is not None and self.options.output is not None:
+            save(renderer(self.to_file).render(shown, Surface(quiet=self.options.quiet)), self.options.output)
         for name in self.to_stream:
             write(renderer(name).render(shown, surface), stream)
-        if self.to_file is not None and self.options.output is not None:
-            _save(renderer(self.to_file).render(shown, Surface(quiet=self.options.quiet)), self.options.output)
         return shown
 
 
@@ -91,16 +91,3 @@ def _check_writable(path: Path) -> None:
         )
     if not os.access(path if path.exists() else folder, os.W_OK):
         raise BadInputError(f"the report cannot be written to {str(path)!r}: no permission", slug="output-file")
-
-
-def _save(text: str, path: Path) -> None:
-    """Write the file; a new one that could only be written in part is removed."""
-    existed = path.exists()
-    try:
-        path.write_text(text, encoding="utf-8", errors="backslashreplace")
-    except OSError as error:
-        if not existed:
-            path.unlink(missing_ok=True)
-        raise StorageError(
-            f"the report cannot be written to {str(path)!r}: {error.strerror}", slug="output-file"
-        ) from error

@@ -7,11 +7,13 @@ Until the script itself imports numpy or PyTorch nothing of ours does, so that w
 import sys
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 from hypocenter import runner
 from hypocenter.config import Options
+from hypocenter.errors import StorageError
 from hypocenter.imports import after_import
 from hypocenter.probes.folders import new_run_folder
 from hypocenter.runner import Outcome, Target
@@ -108,7 +110,7 @@ class ScriptSession:
 
     def _announce(self, nodes: int) -> None:
         """One line on a terminal when there is something to see, so that the user knows that he is watched."""
-        if self._announced or not nodes or self._options.quiet or not self._stderr.isatty():
+        if self._announced or not nodes or self._options.quiet or not _on_terminal(self._stderr):
             return
         self._announced = True
         self._stderr.write(f"hypocenter: watching {nodes} operations, recording to {self._folder}\n")
@@ -121,13 +123,21 @@ class ScriptSession:
         return report_of(watch.run(), select=options.select, ignore=options.ignore, budget=options.budget)
 
     def _save(self, report: "Report") -> None:
-        from hypocenter.report.renderers import Surface, renderer
+        from hypocenter.report.renderers import Surface, renderer, save
 
         folder = Path(report.run or self._folder)
-        for name in ("json", "html"):
-            (folder / f"report.{name}").write_text(renderer(name).render(report, Surface()), encoding="utf-8")
+        try:
+            for name in ("json", "html"):
+                save(renderer(name).render(report, Surface()), folder / f"report.{name}")
+        except StorageError as error:  # no reason not to show the report
+            with suppress(AttributeError, OSError, ValueError):  # nor is a stderr that is closed or full
+                self._stderr.write(f"hypocenter: {error}\n")
 
     def _discard_folder(self) -> None:
         """Nothing was run: leave no empty folder behind."""
         if self._watch is None:
             self._folder.rmdir()
+
+
+def _on_terminal(stream: TextIO | None) -> bool:
+    return stream is not None and not stream.closed and stream.isatty()

@@ -80,7 +80,7 @@ def strip(model: Model) -> Model:
 
 
 def diagnose(
-    model_or_run: Any, *, select: Sequence[str] | None = None, ignore: Sequence[str] | None = None
+    model_or_run: Any, *, select: str | Sequence[str] | None = None, ignore: str | Sequence[str] | None = None
 ) -> "Report":
     """Say what went wrong in a run: the layer, the kind of fault, the source line, the fix.
 
@@ -97,6 +97,7 @@ def diagnose(
     from hypocenter.probes.folders import find_run
     from hypocenter.report.assembly import report_of
 
+    running = False
     if isinstance(model_or_run, str | Path):
         run = Run.load(find_run(model_or_run))
     else:
@@ -105,8 +106,8 @@ def diagnose(
             kind = type(model_or_run).__name__
             message = f"This {kind} was never instrumented: call hypocenter.instrument(model) before it trains."
             raise BadInputError(message, slug="not-instrumented")
-        run = known.watch.run()
-    return report_of(run, select=select or (), ignore=ignore or ())
+        run, running = known.watch.run(), known.watch.running
+    return report_of(run, select=_codes(select), ignore=_codes(ignore), running=running)
 
 
 def check(model: Any, *batch: Any) -> "Report":
@@ -184,6 +185,10 @@ def check_path(path: str, options: Options) -> "Report":
     del options
     message = f"{path!r} cannot be checked: this version judges training scripts; use `hypocenter run train.py`."
     raise BadInputError(message, slug="check-unsupported")
+
+
+def _codes(given: str | Sequence[str] | None) -> Sequence[str]:
+    return (given,) if isinstance(given, str) else given or ()
 
 
 def _require_module(model: Any) -> None:

@@ -37,8 +37,10 @@ class Watch:
         self._saved = 0
         self._began = time.monotonic()
         versions = {"hypocenter": __version__, "python": sys.version.split()[0]}
-        self.recorder.event("program", path=path, argv=argv, frameworks=[], versions=versions, cwd=str(Path.cwd()))
-        self._program = {"path": path, "argv": argv, "versions": versions, "cwd": str(Path.cwd())}
+        self._program: dict[str, Any] = {
+            "path": path, "argv": argv, "frameworks": [], "versions": versions, "cwd": str(Path.cwd())
+        }  # fmt: skip
+        self.recorder.event("program", **self._program)
 
     @classmethod
     def of_model(cls, model: Any, caller: FrameType, folder: Path | None, every: int) -> Self:
@@ -71,9 +73,9 @@ class Watch:
         """Note that the program uses PyTorch."""
         import importlib.metadata
 
-        versions = {**self._program["versions"], "torch": importlib.metadata.version("torch")}  # type: ignore[dict-item]
-        self._program |= {"versions": versions}
-        self.recorder.event("program", **{**self._program, "frameworks": ["torch"]})
+        versions = {**self._program["versions"], "torch": importlib.metadata.version("torch")}
+        self._program |= {"versions": versions, "frameworks": ["torch"]}
+        self.recorder.event("program", **self._program)
 
     def start(self, model: Any) -> None:
         """Put the probes in."""
@@ -100,6 +102,8 @@ class Watch:
     def end(self, ended: str, exception: str | None) -> None:
         """Write what is known only at the end, and close the record."""
         steps = None
+        if self.recorder.storage_error is not None:  # what was written before may be gone with the folder
+            self.recorder.event("program", **self._program)
         if self.live is not None:
             counters = self.live.counters()
             steps = counters["optimizer_steps"] or counters["manual_steps"]

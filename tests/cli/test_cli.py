@@ -272,3 +272,26 @@ def test_a_real_script_keeps_its_output_and_click_context(tmp_path):
     assert "raised (SystemExit: 4)" in done.stderr
     done = subprocess.run([*line[:4], "none.py"], cwd=tmp_path, capture_output=True, text=True, check=False, timeout=60)
     assert (done.returncode, done.stderr) == (2, "hypocenter: there is no script 'none.py'\n")
+
+
+@pytest.mark.parametrize(
+    ("output", "said"), [(">/dev/full", "No space left on device"), (">&-", "the output is closed")]
+)
+def test_a_stdout_that_takes_nothing_is_one_sentence_and_2(output, said):
+    command = f"{sys.executable} -m hypocenter explain HC101 {output}"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False, timeout=60)
+    assert done.stderr == f"hypocenter: the report cannot be shown: {said}\n"
+    assert done.returncode == 2
+
+
+def test_without_stderr_the_exit_code_is_left(session, monkeypatch):
+    monkeypatch.setattr(sys, "stderr", None)
+    assert cli.main(["run", "x.py"]) == 2
+    assert cli.main(["fly"]) == 2
+
+
+def test_doctor_sees_a_file_in_the_place_of_the_runs(capsys, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / ".hypocenter").write_text("mine")
+    assert cli.main(["doctor"]) == 0
+    assert ".hypocenter is a file" in " ".join(capsys.readouterr().out.split())

@@ -1,3 +1,5 @@
+import re
+
 import numpy as np
 import pytest
 
@@ -140,3 +142,34 @@ def test_no_run(tmp_path):
         Run.load(tmp_path / "none")
     with pytest.raises(BadRunError, match="no recorded run"):
         Run.load(tmp_path)
+
+
+def test_a_run_that_lost_its_events_or_its_trace_is_not_judged(tmp_path):
+    recorder = Recorder(tmp_path)
+    recorder.begin(0, 0, True)
+    recorder.scalar(recorder.subject("loss"), Phase.LOSS, 2.5)
+    recorder.event("counters", forwards=1, backwards=1, optimizer_steps=1)
+    recorder.close()
+    assert diagnose(Run.load(tmp_path)).undecided_reason.startswith("The graph of the model is missing")
+    for segment in (tmp_path / "trace").iterdir():
+        segment.unlink()
+    with pytest.raises(BadRunError, match="nothing of its trace"):
+        Run.load(tmp_path)
+    (tmp_path / "events.jsonl").write_bytes(b"")
+    (tmp_path / "ir.onnx").write_bytes(b"")
+    with pytest.raises(BadRunError, match=r"events\.jsonl is gone or empty"):
+        Run.load(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("frameworks", "exception", "said"),
+    [
+        ([], "ModuleNotFoundError: No module named 'torch'", r"pip install 'hypocenter\[torch\]'"),
+        ([], None, "did not import PyTorch"),
+        (["torch"], None, "no model was called"),
+    ],
+)
+def test_why_nothing_was_recorded(scene, frameworks, exception, said):
+    scene.event("program", path="train.py", frameworks=frameworks)
+    scene.event("end", ended="raised" if exception else "completed", exception=exception)
+    assert re.search(said, scene.diagnose().undecided_reason)

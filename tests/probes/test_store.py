@@ -262,3 +262,9 @@ def test_event_memory_keeps_both_ends_of_each_kind():
         memory.add({"kind": "counters", "step": i})
     events = memory.all()
     assert [event["step"] for event in events] == [-1, *range(KEPT), *range(4 * KEPT, 5 * KEPT)]
+
+
+def test_names_that_the_locale_could_not_decode(tmp_path):
+    path = b"tr\xc3\xa4in.py".decode("ascii", "surrogateescape")
+    append(tmp_path, [encode({"kind": "program", "path": path})])
+    assert load_events(tmp_path)[0]["path"] == path

@@ -5,7 +5,10 @@ from dataclasses import replace
 from html.parser import HTMLParser
 from xml.etree import ElementTree as ET
 
-from hypocenter.report.renderers import Surface, renderer
+import pytest
+
+from hypocenter.errors import StorageError
+from hypocenter.report.renderers import Surface, renderer, save
 
 
 def render(name, report, **surface):
@@ -92,3 +95,17 @@ def test_html_is_balanced_self_contained_and_complete(report, healthy):
     assert "<del>- nn.init.constant_(self.fc1.bias, -5.0)</del>" in text
     assert "explains HC401: the loss stays at 2.3" in text
     assert render("html", report).startswith("<!doctype html>")
+
+
+def test_sarif_has_the_bytes_of_names_that_the_locale_could_not_decode(report, findings):
+    name = b"tr\xc3\xa4in.py".decode("ascii", "surrogateescape")
+    for folder, shown in (("", ""), ("/no ne/", "file:///no%20ne/")):
+        one = replace(findings[0], location=replace(findings[0].location, file=folder + name), fix=None)
+        [result] = json.loads(render("sarif", replace(report, findings=(one,))))["runs"][0]["results"]
+        uri = result["locations"][0]["physicalLocation"]["artifactLocation"]["uri"]
+        assert uri == f"{shown}tr%C3%A4in.py"
+
+
+def test_a_report_that_cannot_be_saved_is_a_sentence(tmp_path):
+    with pytest.raises(StorageError, match=r"cannot be written to '.*r\.html': No such file"):
+        save("text", tmp_path / "none" / "r.html")

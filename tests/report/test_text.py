@@ -154,3 +154,19 @@ def test_an_undecodable_file_is_no_frame(program):
 def test_an_unknown_format_is_refused():
     with pytest.raises(BadInputError, match="'yaml'"):
         renderer("yaml")
+
+
+@pytest.mark.parametrize(("unicode", "mark"), [(True, "…"), (False, "<")])
+def test_a_span_beyond_the_width_is_scrolled_into_view(report, findings, program, unicode, mark):
+    code = f"{'x = 1; ' * 12}bad(x)"
+    (program / "long.py").write_text(f"{code}\n\n")
+    one = replace(findings[0], location=Site(str(program / "long.py"), 1, column=85, end_column=91))
+    text = renderer("text").render(replace(report, findings=(one,)), Surface(40, terminal=True, unicode=unicode))
+    lines = text.splitlines()
+    under = next(line for line in lines if "^^^" in line)
+    shown = lines[lines.index(under) - 1]
+    assert shown[slice(under.index("^"), under.rindex("^") + 1)] == "bad(x)"
+    assert mark in shown
+    assert len(shown) <= 40
+    file = renderer("text").render(replace(report, findings=(one,)), Surface(40))
+    assert code in file

@@ -14,6 +14,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from hypocenter import session
 from hypocenter.kernels import select
 from hypocenter.lower.fx.script import watch_script
+from hypocenter.probes.fx.registry import MAX_ROOTS
 from hypocenter.probes.fx.tensors import tensors_in
 from hypocenter.probes.recorder import Recorder
 from hypocenter.probes.schedule import Schedule
@@ -404,3 +405,46 @@ def test_functions_alone_in_a_whole_program():
     names = {node.op_type for node in live.ir.nodes}
     assert {"MatMul", "Add", "Sigmoid"} <= names
     assert len(recorder.trace().select(phase=Phase.LOSS)) == 3
+
+
+class Spectral(nn.Module):
+    """A filter in the frequency domain: its parameter is complex."""
+
+    def __init__(self):
+        super().__init__()
+        self.filter = nn.Parameter(torch.ones(4, dtype=torch.complex64))
+        self.out = nn.Linear(4, 2)
+
+    def forward(self, x):
+        return self.out(torch.fft.ifft(torch.fft.fft(x) * self.filter).real)
+
+
+def test_a_complex_parameter_is_not_said_to_have_no_gradient():
+    model = session.instrument(Spectral())
+    before = model.filter.detach().clone()
+    train(model, torch.randn(8, 4), steps=12)
+    assert not torch.equal(model.filter, before)
+    assert [finding.rule for finding in session.diagnose(model).findings if finding.rule == "HC203"] == []
+
+
+def test_models_beyond_the_limit_are_counted_once_each():
+    recorder, live = watched_script()
+    try:
+        models = [nn.Linear(2, 2) for _ in range(MAX_ROOTS + 3)]
+        for _ in range(2):
+            for model in models:
+                model(torch.ones(1, 2))
+        coverage = live.coverage()
+    finally:
+        live.stop()
+    recorder.close()
+    assert coverage["unprobed"][-1]["layer"] == "3 further models"
+
+
+def test_infinite_outputs_raise_no_warning():
+    model = session.instrument(net())
+    with torch.no_grad(), warnings.catch_warnings():
+        warnings.simplefilter("error")
+        model(torch.full((3, 4), torch.inf))
+        model(torch.tensor([[3e38], [-3e38]]).expand(2, 4))
+    assert [e["message"] for e in session._find(model).watch.run().events if e["kind"] == "warning"] == []
