@@ -97,7 +97,7 @@ def _forward(moment: Moment, harm: Harm) -> Origin:
         return _outside(moment, harm, known[0])
     if nodes:
         first = min(nodes.values(), key=lambda node: flow.order[node.name])
-        blind = not any(stats.known for stats in moment.feeds(first))
+        blind = moment.repeated(first) or not any(stats.known for stats in moment.feeds(first))
         return _earliest(moment, harm) or _at(first, moment, harm) if blind else _at(first, moment, harm)
     return _earliest(moment, harm) or Origin("forward", harm.subject, flow.find(harm.subject), moment, harm)
 
@@ -122,7 +122,8 @@ def _retold(harm: Harm, name: str) -> Harm:
 def _earliest(moment: Moment, harm: Harm) -> Origin | None:
     """The first node of the pass with a bad output and good inputs, for a harm that the graph does not lead to."""
     for node in moment.flow.layers:
-        if any(moment.bad(name) for name in node.outputs) and not moment.bad_feeds(node):
+        turned = any(moment.bad(name) for name in node.outputs) and not moment.bad_feeds(node)
+        if turned and not moment.repeated(node):
             return _at(node, moment, harm)
     return None
 

@@ -83,6 +83,14 @@ class Moment:
             self._values[name] = Stats(name, **about) if rows is None else Stats.of_rows(rows, **about)  # type: ignore[arg-type]  # the keys of _describe are fields of Stats
         return self._values[name]
 
+    def repeated(self, node: Layer) -> bool:
+        """Whether the node stands for several calls in this pass, as at the end of a long loop.
+
+        Only what went into the first of them is known, so that bad values may have come into a later one.
+        """
+        rows = self._rows((self.facts.forward if self.training else self.facts.inference).get(node.outputs[0]))
+        return rows is not None and len(np.unique(rows.call)) < len(rows)
+
     def gradient(self, name: str) -> Stats | None:
         """The gradient with respect to a value or of a parameter in this step; None when it was not recorded."""
         if name not in self._gradients:

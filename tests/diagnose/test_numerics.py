@@ -564,3 +564,21 @@ def test_minus_infinity_in_predictions_is_a_warning(scene):
     scene.see(Phase.INPUT, x=[0.0, 2.0])
     scene.forward(log=[-INF, 0.7])
     assert only(scene, "HC101").severity == "warning"
+
+
+def test_the_last_node_of_a_long_loop_is_not_accused_of_what_came_into_a_later_call(scene):
+    scene.input("x")
+    scene.node("cell", "Add", ["x"], kind="elementwise", line=3)
+    scene.node("log", "Log", ["x"], kind="elementwise", line=4)
+    scene.ir.mark_output("cell")
+    scene.node("loss", "ReduceMean", ["cell"], kind="reduction", line=9)
+    scene.optimizer()
+    for step in range(3):
+        scene.at(step)
+        scene.see(Phase.INPUT, x=[-1.0, -2.0])
+        scene.forward(cell=[1.0, 1.0])
+        scene.forward(log=[NAN, NAN])
+        scene.forward(cell=[NAN, NAN])
+        scene.loss(NAN)
+    scene.event("counters", forwards=3, backwards=3, optimizer_steps=3)
+    assert only(scene, "HC101").layer == "log"
