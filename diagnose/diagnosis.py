@@ -122,4 +122,5 @@ def _nothing(facts: Facts) -> str:
     program = facts.event("program")
     if program and not program.get("frameworks"):
         return "the program did not import PyTorch"
-    return "no model was called"
+    killed = facts.run.folder is not None and not facts.events("end")
+    return "the program was killed before a forward pass was on disk" if killed else "no model was called"

@@ -130,10 +130,11 @@ def test_a_stored_run_reads_back(scene, tmp_path):
 
 def test_a_run_without_a_graph_is_judged(tmp_path):
     recorder = Recorder(tmp_path)
-    recorder.event("program", path="train.py")
+    recorder.event("program", path="train.py", frameworks=["torch"])
     recorder.close()
     diagnosis = diagnose(Run.load(tmp_path))
     assert diagnosis.verdict == "undecided"
+    assert "killed before a forward pass" in diagnosis.undecided_reason
     assert not [each for each in diagnosis.findings if each.rule == "HC903"]
 
 
