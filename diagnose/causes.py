@@ -15,6 +15,7 @@ from hypocenter.diagnose.dataflow import place
 from hypocenter.diagnose.finding import Fault, Fix
 from hypocenter.diagnose.ops import op
 from hypocenter.diagnose.stats import number
+from hypocenter.diagnose.suspects import written_at
 from hypocenter.ir.graph import Layer
 from hypocenter.ir.site import Site
 
@@ -182,7 +183,7 @@ def _weights(facts: "Facts") -> Iterator[Cause]:
             f"the initial weights {name!r} have the scale {number(std)}, where {number(usual)} is usual "
             "(sqrt(2 / fan_in), He et al. 2015)",
             Fix(f"Initialise {name!r} with nn.init.kaiming_normal_ or leave PyTorch's default."),
-            place(node),
+            written_at(facts, name) or place(node),
             node,
             {"parameter": name, "initial_scale": std, "usual_scale": usual},
         )

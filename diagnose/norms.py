@@ -122,21 +122,25 @@ class Reach:
     layers: int
 
 
-def reach(facts: "Facts") -> Reach | None:
-    """Compares the relative gradients of the first and the last weight matrix; None with fewer than three."""
+def reach(facts: "Facts", first: int | None = None) -> Reach | None:
+    """Compares the relative gradients of the first and the last weight matrix; None with fewer than three.
+
+    With `first`, only so many of the first recorded steps count.
+    """
     names = [name for name in matrices(facts) if name in facts.gradients and len(facts.gradients[name])]
     if len(names) < 3:
         return None
-    first, last = names[0], names[-1]
-    left, right = facts.gradients[first], facts.gradients[last]
+    near_name, far_name = names[0], names[-1]
+    left, right = facts.gradients[near_name], facts.gradients[far_name]
     _, a, b = np.intersect1d(left.step, right.step, return_indices=True)
+    a, b = a[:first], b[:first]
     usable = right.norm[b] > 0
     if not usable.any():
         return None
     # float32 cannot show less than its least subnormal, so that is the floor of a gradient that is exactly 0
-    near = np.maximum(left.norm[a][usable], 1e-45) / _size(facts, first)
-    far = right.norm[b][usable] / _size(facts, last)
-    return Reach(first, last, float(np.median(np.log10(near / far))), len(names))
+    near = np.maximum(left.norm[a][usable], 1e-45) / _size(facts, near_name)
+    far = right.norm[b][usable] / _size(facts, far_name)
+    return Reach(near_name, far_name, float(np.median(np.log10(near / far))), len(names))
 
 
 def _size(facts: "Facts", name: str) -> float:

@@ -38,6 +38,9 @@ LARGE_DROPOUT: Final = 0.9
 #: Root mean square from which inputs are unscaled; standardised data have 1, bytes / 255 less. 10: a convention.
 LARGE_INPUT: Final = 10.0
 
+#: Adaptive optimizers that add the weight decay to the gradient before they divide it by its size.
+COUPLED: Final = frozenset({"Adadelta", "Adagrad", "Adam", "Adamax", "NAdam", "RAdam", "RMSprop"})
+
 _DROPOUTS: Final = frozenset({"dropout", "dropout1d", "dropout2d", "dropout3d", "alphadropout", "featuredropout"})
 
 
@@ -100,6 +103,8 @@ def large_rate(facts: "Facts") -> Suspect | None:
     beyond = excess > EXCESS
     if ratio < (LARGE_RATIO / 10 if beyond else LARGE_RATIO):
         return None
+    if not beyond and optimizer.name == "SGD" and unscaled(facts):
+        return None  # SGD's steps grow with the inputs; those of adaptive optimizers do not
     why = (
         f"the learning rate of {optimizer.name} is {optimizer.lr:g}, and its first steps changed the weights by up to "
     )
@@ -150,32 +155,13 @@ def maximized(facts: "Facts") -> Suspect | None:
     return None
 
 
-def negated(facts: "Facts", subject: str) -> Suspect | None:
-    """A loss that cannot be negative, negated before backward."""
-    node = facts.flow.find(subject)
-    below = None if node is None else next((facts.flow.find(name) for name in facts.flow.inputs(node)), None)
-    if node is None or below is None or below.kind != "loss":
-        return None
-    factor = scalar(node) if op(node) in ("mul", "div") else None
-    if op(node) != "neg" and not (factor is not None and factor < 0):
-        return None
-    return Suspect(
-        "loss",
-        f"backward runs on the negative of {below.op_type} ({below.name!r}), so training makes that loss larger",
-        place(node),
-        Fix("Remove the minus sign: optimizers minimize."),
-        layer=node.name,
-        confidence=0.99,
-        evidence={"loss": below.op_type},
-        op=node.op_type,
-    )
-
-
 def weight_decay(facts: "Facts") -> Suspect | None:
     """A decay that alone shrinks the weights to nothing, in weights that did shrink."""
     for optimizer in facts.optimizers:
         decay, rate = optimizer.setting("weight_decay"), optimizer.lr
-        if not decay or not rate or rate * decay * facts.steps < DECAYED:
+        if not decay or not rate:
+            continue
+        if rate * decay * facts.steps < DECAYED and not _decay_leads(facts, optimizer, decay):
             continue
         kept = [float(rows.norm[-1] / rows.norm[0]) for name in matrices(facts) if _grown(rows := facts.weights[name])]
         if not kept or float(np.median(kept)) > np.exp(-DECAYED):
@@ -193,6 +179,23 @@ def weight_decay(facts: "Facts") -> Suspect | None:
             evidence={"weight_decay": decay, "learning_rate": rate, "weights_kept": float(np.median(kept))},
         )
     return None
+
+
+def _decay_leads(facts: "Facts", optimizer: Optimizer, decay: float) -> bool:
+    """Whether the decay that an adaptive optimizer adds to the gradient outweighs the loss's own part at the start.
+
+    Such an optimizer divides the sum by its size, so that the weights shrink by the learning rate per step, however
+    small the decay is; AdamW and its kin keep the two apart (Loshchilov and Hutter, "Decoupled weight decay
+    regularization", 2019).
+    """
+    if optimizer.name not in COUPLED or optimizer.setting("decoupled_weight_decay"):
+        return False
+    parts = [
+        decay * float(facts.weights[name].norm[0]) / max(float(np.median(rows.norm[:FIRST_STEPS])), 1e-30)
+        for name in matrices(facts)
+        if (rows := facts.gradients.get(name)) is not None and len(rows)
+    ]
+    return bool(parts) and float(np.median(parts)) > 1.0
 
 
 def _grown(rows: Any) -> bool:
@@ -219,6 +222,25 @@ def dropout(facts: "Facts") -> Suspect | None:
                 op=node.op_type,
             )
     return None
+
+
+def frozen(facts: "Facts") -> Suspect | None:
+    """Weight matrices that are all frozen while biases or scales are trained."""
+    trained = {name for event in facts.events("model") for name in event.get("trainable_names") or ()}
+    shapes = {value.name: value.shape or () for value in facts.run.ir.inputs if value.kind == "parameter"}
+    wide = [name for name, shape in shapes.items() if len(shape) >= 2]
+    small = [name for name in shapes if name in trained]
+    if not small or len(wide) < 2 or any(name in trained for name in wide) or not facts.optimizers:
+        return None
+    return Suspect(
+        "training_loop",
+        f"all {len(wide)} weight matrices are frozen (requires_grad is False); only {len(small)} biases or scales "
+        "learn",
+        facts.optimizers[0].site,
+        Fix("Set requires_grad to True for the weights that should learn, before the optimizer is made."),
+        confidence=0.85,
+        evidence={"frozen": wide[:16], "trained": small[:16]},
+    )
 
 
 def unscaled(facts: "Facts") -> Suspect | None:
@@ -261,7 +283,7 @@ def written_at(facts: "Facts", parameter: str | None) -> Site | None:
 
 def settings(facts: "Facts") -> Iterator[Suspect]:
     """The suspects that explain why nothing is learned, most certain first."""
-    for find in (maximized, weight_decay, dropout, momentum, large_rate, unscaled):
+    for find in (maximized, weight_decay, dropout, momentum, frozen, large_rate, unscaled):
         suspect = find(facts)
         if suspect is not None:
             yield suspect

@@ -9,7 +9,7 @@ from hypocenter.diagnose.facts import Facts
 from hypocenter.diagnose.finding import Fault, Finding, Fix, Severity
 from hypocenter.diagnose.norms import Gain, gains, reach
 from hypocenter.diagnose.ops import op
-from hypocenter.diagnose.suspects import Suspect, weight_decay, written_at
+from hypocenter.diagnose.suspects import Suspect, large_rate, weight_decay, written_at
 from hypocenter.diagnose.training_rule import TrainingRule
 from hypocenter.diagnose.units import SIGMOIDS, SOFTMAXES, WEAK_GAIN, feed
 
@@ -20,7 +20,8 @@ class VanishingGradient(TrainingRule):
     ## What it does
     Compares ||gradient|| / ||weight|| of the first and the last weight matrix, as a median over steps, and
     reports a ratio below `RATIO` when nothing, or less than half of it, was learned. The norms of the gradients
-    between the layers tell which operations shrink it: flat activations, or weights that are too small.
+    between the layers tell which operations shrink it: flat activations, or weights that are too small. Where the
+    gradient did not fade in the first step, steps that are too large are looked for first.
 
     ## Why it is bad
     The first layers are trained `1 / RATIO` times slower than the last; the network learns only what its last
@@ -63,7 +64,7 @@ class VanishingGradient(TrainingRule):
         profile = gains(facts)
         if all(gain.log10 > -0.01 for gain in profile) or weight_decay(facts):
             return
-        suspect = self._shrinks(facts, profile)
+        suspect = self._later(facts) or self._shrinks(facts, profile)
         message = (
             f"the relative gradient of {faded.first!r} is {10**faded.log10:.1e} of that of {faded.last!r}, and "
             f"{course.story()}"
@@ -72,6 +73,11 @@ class VanishingGradient(TrainingRule):
         yield self.accuse(
             suspect, message, "backward", severity="error" if course.stuck else "warning", evidence=evidence
         )
+
+    def _later(self, facts: Facts) -> Suspect | None:
+        """A learning rate that brought the weights to where the gradient fades; at the start it did not."""
+        early = reach(facts, first=1)
+        return large_rate(facts) if early is not None and 10**early.log10 > self.RATIO else None
 
     def _shrinks(self, facts: Facts, profile: list[Gain]) -> Suspect:
         flat = [gain for gain in profile if op(gain.node) in SIGMOIDS | SOFTMAXES]

@@ -4,16 +4,15 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import ClassVar
 
 from hypocenter.diagnose.curve import progress
-from hypocenter.diagnose.dataflow import place
 from hypocenter.diagnose.facts import Facts
 from hypocenter.diagnose.finding import Fault, Finding, Fix, Severity
-from hypocenter.diagnose.gradient_flow import STEPLIKE, GradientFlow
+from hypocenter.diagnose.gradient_flow import GradientFlow
 from hypocenter.diagnose.ops import op
 from hypocenter.diagnose.optimizers import Optimizer
 from hypocenter.diagnose.suspects import Suspect, replaced
 from hypocenter.diagnose.training_rule import TrainingRule
 from hypocenter.diagnose.units import RECTIFIERS
-from hypocenter.ir.layer import Layer
+from hypocenter.diagnose.unreached import stopped, unregistered
 from hypocenter.ir.site import Site
 
 
@@ -23,14 +22,16 @@ class UnchangedWeights(TrainingRule):
     ## What it does
     Asks, in this order: does any optimizer step; is every learning rate 0; does any gradient other than zero
     reach the weights, and if not, was it reset before the step, or which operation keeps it back; do all
-    weights that an optimizer holds get one; does an optimizer hold all weights that get one.
+    weights that an optimizer holds get one; does an optimizer hold all weights that get one; does the model know
+    all layers that it calls.
 
     ## Why it is bad
     The layers stay random, however long the training.
 
     ## Known problems
     Training only the last layers of a network whose first ones were meant to be frozen is common; weights that
-    no optimizer holds are accused only when they lie behind trained ones or when nothing was learned.
+    no optimizer holds are accused only when they lie behind trained ones or when nothing was learned, and layers that
+    the model does not know only when less than half of what can be learned was learned.
 
     ## Example
     ``self.head(self.features(x).detach())``: the features never learn; remove ``.detach()``.
@@ -57,7 +58,15 @@ class UnchangedWeights(TrainingRule):
         backwards = facts.counters.get("backwards", len(facts.loss))
         if backwards < self.MINIMUM_STEPS or not facts.optimizers or not flow.trainable:
             return
-        for answer in (self._never_steps, self._rate_zero, self._nothing_arrives, self._some_cut, self._not_held):
+        questions = (
+            self._never_steps,
+            self._rate_zero,
+            self._nothing_arrives,
+            self._some_cut,
+            self._not_held,
+            self._not_registered,
+        )
+        for answer in questions:
             finding = next(iter(answer(facts, flow)), None)
             if finding is not None:
                 yield finding
@@ -103,6 +112,8 @@ class UnchangedWeights(TrainingRule):
         yield self._finding(facts, suspect, f"{len(rates[0])} optimizer steps changed no weight")
 
     def _nothing_arrives(self, facts: Facts, flow: GradientFlow) -> Iterator[Finding]:
+        if not any(name in flow.held for name in flow.trainable):
+            return  # the optimizers would see no gradient whatever happens: _not_held
         if flow.pulled or not facts.counters.get("optimizer_steps", facts.steps):
             return
         last = max(flow.trainable, key=flow.position)
@@ -121,7 +132,7 @@ class UnchangedWeights(TrainingRule):
         if stop is not None and op(stop) in RECTIFIERS:
             return  # dead units: HC301 knows why
         if stop is not None:
-            yield self._finding(facts, _stopped(stop, layer.name), "no weight ever had a gradient other than zero")
+            yield self._finding(facts, stopped(facts, stop, layer), "no weight ever had a gradient other than zero")
             return
         suspect = Suspect(
             "training_loop",
@@ -142,7 +153,7 @@ class UnchangedWeights(TrainingRule):
         stop = flow.cut(facts.parameter_layer[last])
         if stop is None:
             return  # a branch that the loss does not use
-        suspect = _stopped(stop, facts.parameter_layer[last].name)
+        suspect = stopped(facts, stop, facts.parameter_layer[last])
         message = f"{len(starved)} of {len(held)} parameters in the optimizer never had a gradient ({_some(starved)})"
         course = progress(facts)
         yield self._finding(facts, suspect, message, "error" if course is None or course.unfinished else "warning")
@@ -159,39 +170,25 @@ class UnchangedWeights(TrainingRule):
         optimizer: Optimizer = facts.optimizers[0]
         layer = facts.parameter_layer[max(left, key=flow.position)]
         stray = f", which holds {flow.unknown} tensors of no model" if flow.unknown else ""
+        of_another = " (those of another model or of a copy)" if flow.unknown and not taught else ""
         suspect = Suspect(
             "optimizer",
-            f"they are not in {optimizer.name}{stray}",
+            f"they are not in {optimizer.name}{stray}{of_another}",
             optimizer.site,
             Fix("Make the optimizer after the model is complete, from model.parameters()."),
-            layer=layer.module or layer.name,
+            layer=(layer.module or layer.name) if taught else None,
             confidence=0.93,
             evidence={"missing": left[:16], "tensors_of_no_model": flow.unknown},
-            op=layer.op_type,
+            op=layer.op_type if taught else None,
         )
         message = f"{len(left)} trainable parameters ({_some(left)}) never changed"
         yield self._finding(facts, suspect, message)
 
-
-def _stopped(stop: Layer, behind: str) -> Suspect:
-    """The operation that keeps the gradient back from a layer."""
-    steplike = op(stop) in STEPLIKE
-    text = f"{stop.name!r} passes none on to {behind!r}"
-    if steplike:
-        text += ": its derivative is zero"
-    return Suspect(
-        "architecture" if steplike else "training_loop",
-        text,
-        stop.user or place(stop),
-        Fix(
-            "Compute the loss from the value before rounding; round only to report."
-            if steplike
-            else f"Remove {op(stop)}() from the path between this layer and the loss."
-        ),
-        layer=stop.module or stop.name,
-        confidence=0.93,
-        op=stop.op_type,
-    )
+    def _not_registered(self, facts: Facts, flow: GradientFlow) -> Iterator[Finding]:
+        course = progress(facts)
+        suspect = unregistered(facts, flow) if course is not None and course.unfinished else None
+        if suspect is not None:
+            yield self._finding(facts, suspect, "weights of a layer never changed")
 
 
 def _some(names: Sequence[str]) -> str:

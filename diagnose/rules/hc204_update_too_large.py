@@ -6,7 +6,7 @@ from typing import ClassVar
 from hypocenter.diagnose.curve import Progress, progress
 from hypocenter.diagnose.facts import Facts
 from hypocenter.diagnose.finding import Fault, Finding, Severity
-from hypocenter.diagnose.suspects import LARGE_RATIO, first_ratio, large_rate, momentum, weight_decay
+from hypocenter.diagnose.suspects import LARGE_RATIO, first_ratio, large_rate, momentum, unscaled, weight_decay
 from hypocenter.diagnose.training_rule import TrainingRule
 
 
@@ -16,7 +16,8 @@ class UpdateTooLarge(TrainingRule):
     ## What it does
     Takes the median over weight matrices of ||update|| / ||weight||, and of that the largest of the first 20 steps
     past a warm-up. Reports a ratio of at least 0.1 (0.01 where the learning rate is beyond the usual for its optimizer)
-    when the loss ends no better than a constant prediction, or worse than where it started.
+    when the loss ends no better than a constant prediction, or worse than where it started. The steps of SGD grow with
+    the inputs: where these are not scaled and the learning rate is a usual one, they are the cause.
 
     ## Why it is bad
     A step is right only near the weights at which its gradient was taken. Beyond that it is a random move: ReLU
@@ -47,10 +48,10 @@ class UpdateTooLarge(TrainingRule):
 
     def check(self, facts: Facts) -> Iterable[Finding]:
         """At most one finding."""
-        course, suspect = progress(facts), large_rate(facts)
+        course, ratio = progress(facts), first_ratio(facts)
+        suspect = large_rate(facts) or (unscaled(facts) if ratio >= LARGE_RATIO else None)
         if course is None or suspect is None or momentum(facts) or weight_decay(facts) or not self._harmed(course):
             return
-        ratio = first_ratio(facts)
         message = f"steps of up to {ratio:.2g} of the weights' size, and {course.story()}"
         evidence = {"update_ratio": ratio, "healthy_below": LARGE_RATIO, **course.evidence()}
         yield self.accuse(suspect, message, "update", step=int(course.step[0]), evidence=evidence)

@@ -13,6 +13,7 @@ from hypocenter.diagnose.ops import op
 from hypocenter.diagnose.suspects import LARGE_INPUT, Suspect, large_rate, unscaled, written_at
 from hypocenter.diagnose.training_rule import TrainingRule
 from hypocenter.diagnose.units import SIGMOIDS, State, feed, saturated, weighted
+from hypocenter.diagnose.unreached import lone_softmax
 
 
 class SaturatedUnits(TrainingRule):
@@ -85,6 +86,9 @@ class SaturatedUnits(TrainingRule):
         return any(state.node.name in facts.flow.origins(output) for output in facts.run.ir.outputs)
 
     def _cause(self, facts: Facts, state: State, since: int) -> Suspect:
+        lone = lone_softmax(facts, state.node)
+        if lone is not None:
+            return lone
         layer = weighted(facts, state.node)
         if since > state.step[0]:
             moved = large_rate(facts)

@@ -6,6 +6,7 @@ from typing import ClassVar
 from hypocenter.diagnose.curve import Progress, progress
 from hypocenter.diagnose.facts import Facts
 from hypocenter.diagnose.finding import Fault, Finding, Fix, Severity
+from hypocenter.diagnose.signs import never_negative
 from hypocenter.diagnose.suspects import Suspect, dropout, settings
 from hypocenter.diagnose.training_rule import TrainingRule
 
@@ -25,7 +26,8 @@ class LossNotDecreasing(TrainingRule):
     ## Known problems
     Labels that do not depend on the inputs cannot be learned: the loss is right then, and the data are not. Runs of
     fewer than 30 steps, adversarial training, and losses that start below what a constant prediction has are
-    not judged.
+    not judged. Neither are losses that may be negative, such as the likelihood of counts, unless a setting is to
+    blame: how near they are to their least value cannot be told.
 
     ## Example
     A weight decay of 5, a dropout that keeps one value in fifty, shuffled labels.
@@ -52,7 +54,7 @@ class LossNotDecreasing(TrainingRule):
             severity = "error" if course.stuck else "warning"
             yield self.accuse(cause, f"{course.story()}", "curve", severity=severity, evidence=course.evidence())
             return
-        if not course.stuck:
+        if not course.stuck or (course.baseline is None and not never_negative(facts, facts.loss.subject)):
             return
         site = facts.loss_sites.get(facts.loss.subject)
         unknown = Suspect(

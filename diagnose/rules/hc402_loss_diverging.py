@@ -7,7 +7,8 @@ from typing import ClassVar
 from hypocenter.diagnose.curve import Progress, progress
 from hypocenter.diagnose.facts import Facts
 from hypocenter.diagnose.finding import Fault, Finding, Fix, Severity
-from hypocenter.diagnose.suspects import Suspect, large_rate, maximized, momentum, negated, steepest, unscaled
+from hypocenter.diagnose.objective import negated
+from hypocenter.diagnose.suspects import Suspect, large_rate, maximized, momentum, steepest, unscaled
 from hypocenter.diagnose.training_rule import TrainingRule
 
 
@@ -16,8 +17,8 @@ class LossDiverging(TrainingRule):
 
     ## What it does
     Tests the last two thirds of the run for a rising trend and compares the median of the last quarter with
-    the first losses. A loss that is the negative of one that cannot be negative is judged by the latter. Climbing
-    optimizers, momentum, and the learning rate are looked at as causes.
+    the first losses. A loss that is the negative of one that cannot be negative, or the mean of log-probabilities, is
+    judged by what it should have been. Climbing optimizers, momentum, and the learning rate are looked at as causes.
 
     ## Why it is bad
     Every step makes the model worse; the end is an overflow.

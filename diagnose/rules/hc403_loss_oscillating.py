@@ -24,7 +24,8 @@ class LossOscillating(TrainingRule):
     What one step gains the next ones lose; the run does not converge.
 
     ## Known problems
-    Cyclic learning rates swing on purpose; with fewer than three full turns nothing is reported.
+    Cyclic learning rates swing on purpose: with them, and with fewer than three full turns, nothing is reported of
+    swings.
 
     ## Example
     ``torch.optim.SGD(model.parameters(), lr=0.01, momentum=0.9999)``: use a momentum of 0.9.
@@ -59,10 +60,10 @@ class LossOscillating(TrainingRule):
         course = progress(facts)
         if course is None or not course.judged or course.end <= 0:
             return
-        # Swings are no sign of anything as long as the loss moves on by more than one swing.
+        # Swings are no sign of anything as long as the loss moves on by more than one swing, or the rate swings too.
         if (course.falling or course.rising) and abs(course.change) > self.AMPLITUDE:
             return
-        jumps, turns = self._jumps(course), self._turns(course)
+        jumps, turns = self._jumps(course), 0 if self._cyclic(facts) else self._turns(course)
         if not jumps and turns < self.TURNS:
             return
         cause = momentum(facts) or large_rate(facts) or _unknown(facts)
@@ -81,6 +82,12 @@ class LossOscillating(TrainingRule):
         # Medians of five: a batch that is an outlier by itself is no swing.
         smooth = np.median(np.lib.stride_tricks.sliding_window_view(recent, self.WINDOW), axis=1)
         return max(len(zigzag(smooth, size)) - 2, 0)
+
+    @staticmethod
+    def _cyclic(facts: Facts) -> bool:
+        """Whether a learning rate goes up and down again and again; a warm-up and a decay make one turn."""
+        rates = [rows["sum"] for rows in facts.rates.values() if len(rows)]
+        return any(len(zigzag(rate, 0.1 * float(rate.max()))) - 2 >= 2 for rate in rates if rate.max() > 0)
 
 
 def _noise(values: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> float:

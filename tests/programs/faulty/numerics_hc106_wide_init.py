@@ -12,9 +12,9 @@ class Net(nn.Module):
     def __init__(self, width=48):
         super().__init__()
         self.first = nn.Linear(10, width)
-        self.second = nn.Linear(width, width)  # fault: initialization second
+        self.second = nn.Linear(width, width)
         self.last = nn.Linear(width, 1)
-        nn.init.normal_(self.second.weight, std=60.0)
+        nn.init.normal_(self.second.weight, std=60.0)  # fault: initialization second
 
     def forward(self, x):
         return self.last(torch.relu(self.second(torch.relu(self.first(x)))))
