@@ -54,7 +54,7 @@ class NonFiniteInput(NonFiniteRule):
         event = facts.data.get(name, {})
         handed = Site.from_dict(event["site"]) if event.get("site") else place(origin.node)
         made = next((one for one in facts.events("nonfinite_data") if one.get("site")), None)
-        by = "" if made is None else f"; {made['op']!r} made them while the data was prepared"
+        by = "" if made is None else f"; {_how(made['op'])}"
         yield finding(
             self,
             origin,
@@ -78,3 +78,10 @@ class NonFiniteInput(NonFiniteRule):
                 "made_by": made and made["op"],
             },
         )
+
+
+def _how(op: str) -> str:
+    """How bad values came into the data, from the operation that first had them."""
+    if op in ("tensor", "as_tensor", "from_numpy"):
+        return f"they came in with {op!r}"
+    return f"{op!r} made them while the data was prepared"

@@ -19,12 +19,12 @@ class Net(nn.Module):
 
 
 digits = load_digits()
-x = torch.log(torch.tensor(digits.data, dtype=torch.float32))
+x = torch.log(torch.tensor(digits.data, dtype=torch.float32))  # fault: data hidden
 y = torch.tensor(digits.target)
 net = Net()
 optimizer = torch.optim.SGD(net.parameters(), lr=0.01)
 for _ in range(5):
     rows = torch.randperm(len(x))[:50]
     optimizer.zero_grad()
-    nn.functional.cross_entropy(net(x[rows]), y[rows]).backward()  # fault: data hidden
+    nn.functional.cross_entropy(net(x[rows]), y[rows]).backward()
     optimizer.step()

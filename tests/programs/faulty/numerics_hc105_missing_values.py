@@ -15,7 +15,7 @@ def read_table():
     random = np.random.default_rng(0)
     table[random.integers(0, len(table), 3), random.integers(0, 30, 3)] = np.nan
     table = (table - np.nanmean(table, 0)) / np.nanstd(table, 0)
-    return torch.tensor(table, dtype=torch.float32), torch.tensor(label)
+    return torch.tensor(table, dtype=torch.float32), torch.tensor(label)  # fault: data 0
 
 
 model = nn.Sequential(
@@ -25,7 +25,7 @@ model = nn.Sequential(
 )
 optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
 for inputs, labels in DataLoader(TensorDataset(*read_table()), batch_size=64, shuffle=True):
-    loss = nn.functional.cross_entropy(model(inputs), labels)  # fault: data 0
+    loss = nn.functional.cross_entropy(model(inputs), labels)
     optimizer.zero_grad()
     loss.backward()
     optimizer.step()
