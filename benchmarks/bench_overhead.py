@@ -124,19 +124,22 @@ def table(rows: dict[str, dict[str, float]], first: dict[str, float] | None) -> 
 def main() -> None:
     """Measure, print, and write the section unless told not to."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("models", nargs="*", default=list(MODELS), choices=list(MODELS))
+    parser.add_argument("models", nargs="*", metavar="MODEL", help=f"some of {', '.join(MODELS)}; all by default")
     parser.add_argument("--steps", type=int, help="pairs of steps per model")
     parser.add_argument("--every", type=int, default=1)
     parser.add_argument("--threads", type=int, help="threads of torch")
     parser.add_argument("--dry", action="store_true", help="print only")
     parser.add_argument("--first", choices=("plain", "probed"), help=argparse.SUPPRESS)
     options = parser.parse_args()
+    if unknown := set(options.models) - set(MODELS):
+        parser.error(f"no such model: {', '.join(sorted(unknown))}; there are {', '.join(MODELS)}")
+    names = options.models or list(MODELS)
     if options.threads:
         torch.set_num_threads(options.threads)
     if options.first:
-        print(json.dumps(first_step(options.models[0], options.first == "probed")))
+        print(json.dumps(first_step(names[0], options.first == "probed")))
         return
-    rows = {name: measure(name, options.steps or STEPS[name], options.every) for name in options.models}
+    rows = {name: measure(name, options.steps or STEPS[name], options.every) for name in names}
     first = first_steps("gpt2", 3) if "gpt2" in rows else None
     text = table(rows, first)
     print(text)
