@@ -5,6 +5,7 @@ import itertools
 import re
 import sys
 import textwrap
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -60,8 +61,10 @@ class _OwnModules:
 
 
 @pytest.fixture(autouse=True)
-def program_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("hypocenter.lower.files.sys", _OwnModules())
+def program_of_its_own() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:  # not the fixture of that name: it would then outlive the other checks
+        patch.setattr("hypocenter.lower.files.sys", _OwnModules())
+        yield
 
 
 _serial = itertools.count()
