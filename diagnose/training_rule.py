@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from typing import Any
 
-from hypocenter.diagnose.curve import Progress
 from hypocenter.diagnose.finding import Finding, Severity, Where
 from hypocenter.diagnose.rule import Rule
 from hypocenter.diagnose.suspects import Suspect
@@ -53,8 +52,3 @@ def same_cause(own: Finding, other: Finding) -> bool:
         and other.location is not None
         and (own.location.file, own.location.line) == (other.location.file, other.location.line)
     )
-
-
-def severity_of(progress: Progress | None) -> Severity:
-    """An error where nothing was learned, else a warning."""
-    return "error" if progress is not None and progress.stuck else "warning"

@@ -36,7 +36,6 @@ class LossDiverging(TrainingRule):
     ## Thresholds
     - FACTOR: Loss at the end over the loss at the start. 1.5: more than batch noise, which the median of a quarter of
       the run leaves out.
-    - SLIDE: For a negated loss, relative growth of the inner loss that counts. 0.01, as in ``curve.Progress``.
     """
 
     code = "HC402"
@@ -47,7 +46,6 @@ class LossDiverging(TrainingRule):
     explains = ("HC1", "HC202", "HC3", "HC4")
 
     FACTOR: ClassVar[float] = 1.5
-    SLIDE: ClassVar[float] = 0.01
 
     def check(self, facts: Facts) -> Iterable[Finding]:
         """At most one finding."""

@@ -15,11 +15,7 @@ from hypocenter.ir.units import unit_axis
 from hypocenter.probes.fx.calls import Call, Node
 from hypocenter.probes.fx.meter import Probe, refusal
 from hypocenter.probes.fx.registry import joined
-from hypocenter.probes.fx.tensors import describe, dtype_name, shape_of
-
-#: Constants beyond this many are in the graph, but not described.
-MAX_CONSTANTS = 256
-
+from hypocenter.probes.fx.tensors import dtype_name, shape_of
 
 #: Kinds of node whose relevance (gradient times activation) is measured. It needs the activation until its gradient
 #: comes, and autograd frees the outputs of other kinds sooner: keeping all of them made steps of a ResNet 14 % slower.
@@ -67,7 +63,6 @@ class GraphBuilder:
         self._subject = subject
         self._definition = definition
         self._plan = plan
-        self._constants: dict[str, dict[str, Any]] = {}
         self._probe_of: dict[str, Probe] = {}
         self._empty: dict[str, str] = {}  # values that had no elements yet, and their nodes
 
@@ -136,13 +131,7 @@ class GraphBuilder:
     def _constant(self, node: str, tensor: torch.Tensor) -> str:
         name = self.ir.unique_name(f"{node}.constant")
         self.ir.add_input(name, shape=shape_of(tensor), dtype=dtype_name(tensor), kind="constant")
-        if len(self._constants) < MAX_CONSTANTS:
-            self._constants[name] = describe(tensor)
         return name
-
-    def constants(self) -> dict[str, dict[str, Any]]:
-        """What was seen of tensors that come from nowhere known (masks, tables), at their first use."""
-        return dict(self._constants)
 
     def _is_parameter(self, value: str) -> bool:
         return self.ir.producer(value) is None and self.ir.value(value).kind == "parameter"

@@ -97,7 +97,7 @@ class ScriptSession:
     def _checkpoint(self) -> None:
         """Save the graph, and end the script if it was asked to end at the first error."""
         watch = self._start()
-        watch.checkpoint()
+        watch.save_graph()
         self._announce(len(watch.live.ir))
         if self._options.stop_on == "never" or time.monotonic() < self._next_look:
             return

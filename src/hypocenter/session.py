@@ -4,7 +4,6 @@ Nothing heavy is imported before it is needed: a script that `hypocenter run` st
 libraries read when they are loaded (`OMP_NUM_THREADS`).
 """
 
-import gc
 import sys
 import weakref
 from collections.abc import Mapping, Sequence
@@ -219,12 +218,6 @@ def _forget(key: int, watch: "Watch") -> None:
     _watched.pop(key, None)
     if watch.running:
         watch.stop(None)
-
-
-def _running() -> "list[Watch]":
-    """Watches that are active; for tests that nothing is left behind."""
-    gc.collect()
-    return [known.watch for known in _watched.values() if known.watch.running]
 
 
 __all__ = ["check", "check_path", "diagnose", "instrument", "lower", "run_script", "strip"]

@@ -52,7 +52,7 @@ class Watch:
         watch.torch_found()
         kernels = select().kernels
         sites = written_sites(model, caller)
-        watch.live = Live(watch.recorder, kernels, watch.schedule, decide, sites, checkpoint=watch.checkpoint)
+        watch.live = Live(watch.recorder, kernels, watch.schedule, decide, sites, checkpoint=watch.save_graph)
         return watch
 
     @classmethod
@@ -126,10 +126,6 @@ class Watch:
             self.recorder.event("coverage", **self.live.coverage())
         graph = IR() if self.live is None else self.live.ir
         return Run.from_recorder(graph, self.recorder)
-
-    def checkpoint(self) -> None:
-        """Save what a killed program should leave behind."""
-        self.save_graph()
 
     def keep_findings(self, findings: list[dict[str, Any]]) -> None:
         """Write the findings into the graph's file, beside the layers that they are about."""
